@@ -1,0 +1,7 @@
+"""Cohorts: genotypes, records and pedigree on one order of animals."""
+
+from genialearn.cohorts.alignment import Finding, Reconciliation, align
+from genialearn.cohorts.cohort import Cohort
+from genialearn.cohorts.sources import CohortFiles, read_cohort, read_truth
+
+__all__ = ["Cohort", "CohortFiles", "Finding", "Reconciliation", "align", "read_cohort", "read_truth"]

@@ -1,0 +1,151 @@
+"""The cohort: genotypes, records and pedigree on one order of animals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from genialearn._arrays import FloatArray, IntArray, Selection, StrArray, as_ids, as_indices
+from genialearn.errors import AlignmentError, SettingError, examples
+from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, MarkerMap, canonical
+from genialearn.records import Pedigree, RecordTable, Trait
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Animals with genotypes, their records and their pedigree.
+
+    Parameters
+    ----------
+    genotypes
+        Its animals are the cohort's, in this order.
+    records
+        Every record belongs to one of these animals; animals may have none, or several.
+    pedigree
+        May know more animals than the cohort, or fewer.
+    """
+
+    genotypes: GenotypeMatrix
+    records: RecordTable
+    pedigree: Pedigree | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        dosages: object,
+        traits: object,
+        *,
+        animals: Sequence[str] | None = None,
+        trait_names: Sequence[str] | None = None,
+        markers: MarkerMap | None = None,
+        covariates: pd.DataFrame | None = None,
+        fixed: str = "",
+        weights: object = None,
+        pedigree: Pedigree | None = None,
+    ) -> Cohort:
+        """Return the cohort of a numpy user.
+
+        Parameters
+        ----------
+        dosages
+            0, 1, 2; NaN or -1 where missing, shape (animals, markers).
+        traits
+            NaN where not recorded, shape (animals, traits) or (animals,).
+        animals, trait_names
+            Identifiers; numbered where not given.
+        markers
+            The marker map; numbered where not given.
+        covariates
+            Columns that the formula `fixed` may name, one row an animal.
+        fixed
+            Formula of the fixed effects of all traits.
+        weights
+            Relative precision of the records, shape of `traits`.
+        pedigree
+            Ancestry of the animals.
+        """
+        matrix = _as_dosages(dosages)
+        values = np.asarray(traits, dtype=np.float64).reshape(len(matrix), -1)
+        if np.isinf(values).any():
+            raise SettingError("traits", expected="finite records or NaN", found="an infinite value")
+        ids = as_ids(animals if animals is not None else [f"a{i + 1}" for i in range(len(matrix))])
+        names = trait_names if trait_names is not None else [f"T{t + 1}" for t in range(values.shape[1])]
+        effects = pd.DataFrame() if covariates is None else covariates.reset_index(drop=True).astype(str)
+        records = RecordTable(
+            tuple(_trait(name, column, fixed) for name, column in zip(names, values.T, strict=True)),
+            ids,
+            values,
+            np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64).reshape(values.shape),
+            effects if len(effects) else pd.DataFrame(index=range(len(ids))),
+        )
+        columns = markers if markers is not None else MarkerMap.numbered(matrix.shape[1])
+        return cls(DenseGenotypes(ids, columns, matrix), records, pedigree)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.records.animals) - set(self.animals))
+        if unknown:
+            raise AlignmentError(
+                "cohort", expected="records of genotyped animals", found=f"{len(unknown)} others: {examples(unknown)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.animals)
+
+    @property
+    def animals(self) -> StrArray:
+        """Identifiers, shape (animals,)."""
+        return self.genotypes.animals
+
+    @property
+    def traits(self) -> tuple[Trait, ...]:
+        """The traits, in the order of every matrix of predictions."""
+        return self.records.traits
+
+    @cached_property
+    def record_rows(self) -> IntArray:
+        """The row of each record's animal, shape (records,)."""
+        row_of = {name: row for row, name in enumerate(self.animals)}
+        return np.array([row_of[name] for name in self.records.animals], dtype=np.int64)
+
+    def select(self, animals: Selection) -> Cohort:
+        """Return some animals, in the order asked for, with their records."""
+        chosen = as_indices(animals, len(self))
+        new_row = np.full(len(self), -1, dtype=np.int64)
+        new_row[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(new_row[self.record_rows] >= 0)
+        kept = kept[np.argsort(new_row[self.record_rows[kept]], kind="stable")]
+        return Cohort(self.genotypes.select(animals=chosen), self.records.select(kept), self.pedigree)
+
+    def canonical(self) -> Cohort:
+        """Return the cohort with animals by identifier, markers by map, alphabetically first alleles counted.
+
+        Models fit on this form, so the order and coding of the files never matter.
+        """
+        in_order = self.select(np.argsort(self.animals.astype(str), kind="stable"))
+        return replace(in_order, genotypes=canonical(in_order.genotypes))
+
+    def without_records(self) -> Cohort:
+        """Return the same animals with no record: what a model may see of those it predicts."""
+        return replace(self, records=self.records.select(np.empty(0, dtype=np.int64)))
+
+
+def _as_dosages(values: object) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.ndim != 2 or not matrix.size:
+        raise SettingError("dosages", expected="an array of shape (animals, markers)", found=f"shape {matrix.shape}")
+    whole = np.where(np.isnan(matrix), -1, matrix)
+    if not np.isin(whole, (-1, 0, 1, 2)).all():
+        raise SettingError(
+            "dosages", expected="0, 1, 2, and NaN or -1 where missing", found=examples(np.setdiff1d(whole, (-1, 0, 1, 2)))
+        )
+    return np.asfortranarray(whole.astype(np.int8))
+
+
+def _trait(name: str, values: FloatArray, fixed: str) -> Trait:
+    recorded = values[np.isfinite(values)]
+    binary = bool(len(recorded)) and bool(np.isin(recorded, (0.0, 1.0)).all())
+    return Trait(name, kind="binary" if binary else "quantitative", fixed=fixed)

@@ -1,0 +1,32 @@
+"""Simulated cohorts of dairy cows, from Holstein founders to records with holes.
+
+The files are the model, in this order: `demography` and `founders` (the oldest ancestors), `map` (the genome),
+`history` (recent generations), `pedigree` (the cow population), `meiosis` (gametes and gene drop), `chip` (which sites are
+markers and QTL), `genome` (all of it, chromosome by chromosome), `trait_catalogue`, `correlations` and `architecture`
+(genetic values), `scales` and `phenotypes` (records), `herd` (everything in memory), `truth` (what was behind it),
+`write` and `cohort` (everything in a folder).
+"""
+
+from genialearn.cohorts.simulate.architecture import ARCHITECTURES, Architecture, Link
+from genialearn.cohorts.simulate.cohort import SimulationSummary, simulate_cohort
+from genialearn.cohorts.simulate.herd import SimulatedHerd, simulate_herd
+from genialearn.cohorts.simulate.pedigree import HerdDesign, Population, simulate_population
+from genialearn.cohorts.simulate.settings import HerdSettings
+from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE, TraitDesign, chosen_traits
+
+__all__ = [
+    "ARCHITECTURES",
+    "CATALOGUE",
+    "Architecture",
+    "HerdDesign",
+    "HerdSettings",
+    "Link",
+    "Population",
+    "SimulatedHerd",
+    "SimulationSummary",
+    "TraitDesign",
+    "chosen_traits",
+    "simulate_cohort",
+    "simulate_herd",
+    "simulate_population",
+]

@@ -1,0 +1,270 @@
+"""Pedigree: a cow population under artificial insemination, with overlapping generations.
+
+Every year the heifers born two years before enter the herds and as many cows leave; the cows that stay calve by bulls
+in their years of service, a few bulls much more used than the others. Mating is at random, except that nobody is mated
+to its own parent; there is no selection. Daughters stay in the herds of their dams.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from genialearn._arrays import BoolArray, FloatArray, IntArray, StrArray, as_ids
+from genialearn.cohorts.simulate.meiosis import Couples
+
+UNKNOWN = -1
+LAST_BIRTH_YEAR = 2024
+
+
+@dataclass(frozen=True)
+class HerdDesign:
+    """How the population is run.
+
+    Parameters
+    ----------
+    recorded_years
+        How many of the last birth years are genotyped and recorded.
+    earlier_years
+        Birth years simulated before those.
+    replacement
+        Share of the cows replaced a year.
+    age_at_calving
+        Years from a female's birth to her first calf, and from a bull's birth to his first daughters.
+    service_years
+        For how many years a bull is used.
+    bulls_per_root_animal
+        New bulls a year for each square root of a recorded animal: 9 for 3,000, 54 for 113,599.
+    use_shape
+        Shape of the gamma distribution of a bull's share of the inseminations; small means unequal.
+    records_per_herd_year
+        Recorded animals that share a herd and a year, on average.
+    """
+
+    recorded_years: int = 8
+    earlier_years: int = 5
+    replacement: float = 0.3
+    age_at_calving: int = 2
+    service_years: int = 3
+    bulls_per_root_animal: float = 0.16
+    use_shape: float = 2.0
+    records_per_herd_year: float = 12.0
+
+    def n_new_bulls(self, n_animals: int) -> int:
+        """Return how many bulls enter service each year."""
+        return max(2, round(self.bulls_per_root_animal * math.sqrt(n_animals)))
+
+    def n_herds(self, n_animals: int) -> int:
+        """Return the number of herds."""
+        return max(1, round(n_animals / (self.recorded_years * self.records_per_herd_year)))
+
+    def calves_a_year(self, n_animals: int) -> list[int]:
+        """Return the number of females born each year; the recorded years together have `n_animals`."""
+        recorded = [len(part) for part in np.array_split(np.arange(n_animals), self.recorded_years)]
+        return [max(recorded[0], 2)] * self.earlier_years + recorded
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """All animals, parents before children; numbers of animals are positions in these arrays.
+
+    Parameters
+    ----------
+    sires, dams
+        Numbers of the parents, `UNKNOWN` for founders, who come first, shape (animals,).
+    birth_years
+        Calendar years, shape (animals,).
+    females
+        Shape (animals,).
+    herds
+        Number of the herd, `UNKNOWN` for bulls, shape (animals,).
+    recorded
+        Whether the animal is genotyped and has records, shape (animals,).
+    """
+
+    sires: IntArray
+    dams: IntArray
+    birth_years: IntArray
+    females: BoolArray
+    herds: IntArray
+    recorded: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.sires)
+
+    @property
+    def n_founders(self) -> int:
+        """How many animals without known parents stand first."""
+        return int(np.sum(self.sires == UNKNOWN))
+
+    @property
+    def couples(self) -> Couples:
+        """The parents of each animal that isn't a founder."""
+        return Couples(self.sires[self.n_founders :], self.dams[self.n_founders :])
+
+    def select(self, animals: IntArray) -> Population:
+        """Return some animals, in ascending order, with parents renumbered; their parents must be among them."""
+        numbers = np.full(len(self) + 1, UNKNOWN)  # the last stands for an unknown parent
+        numbers[animals] = np.arange(len(animals))
+        return Population(
+            numbers[self.sires[animals]],
+            numbers[self.dams[animals]],
+            self.birth_years[animals],
+            self.females[animals],
+            self.herds[animals],
+            self.recorded[animals],
+        )
+
+
+@dataclass
+class _Growing:
+    """A population in the making: one list entry a group of animals born together."""
+
+    sires: list[IntArray] = field(default_factory=list)
+    dams: list[IntArray] = field(default_factory=list)
+    years: list[IntArray] = field(default_factory=list)
+    females: list[BoolArray] = field(default_factory=list)
+    herds: list[IntArray] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, sires: IntArray, dams: IntArray, years: IntArray, *, female: bool, herds: IntArray) -> IntArray:
+        """Add a group and return the numbers of its animals."""
+        self.sires.append(sires)
+        self.dams.append(dams)
+        self.years.append(years)
+        self.females.append(np.full(len(sires), female))
+        self.herds.append(herds)
+        self.size += len(sires)
+        return np.arange(self.size - len(sires), self.size)
+
+    def parents_of(self, animals: IntArray) -> tuple[IntArray, IntArray]:
+        return np.concatenate(self.sires)[animals], np.concatenate(self.dams)[animals]
+
+    def herds_of(self, animals: IntArray) -> IntArray:
+        return np.concatenate(self.herds)[animals]
+
+
+def simulate_population(n_animals: int, rng: np.random.Generator, design: HerdDesign | None = None) -> Population:
+    """Return `n_animals` recorded females and all their ancestors.
+
+    Parameters
+    ----------
+    n_animals
+        Number of recorded females, those of the last birth years.
+    rng
+        Source of randomness.
+    design
+        How the population is run; None for the defaults.
+    """
+    design = design or HerdDesign()
+    calves = design.calves_a_year(n_animals)
+    population = _run(calves, design.n_new_bulls(n_animals), design.n_herds(n_animals), design, rng)
+    return population.select(np.flatnonzero(_with_ancestors(population)))
+
+
+def _run(calves: list[int], n_bulls: int, n_herds: int, design: HerdDesign, rng: np.random.Generator) -> Population:
+    growing = _Growing()
+    start = LAST_BIRTH_YEAR - len(calves) + 1
+    n_cows = round(calves[0] / design.replacement)
+    cows = _found_cows(growing, n_cows, n_herds, start - design.age_at_calving, rng)
+    bulls, weights = _found_bulls(growing, n_bulls, start, design, rng)
+    heifers: list[IntArray] = []
+    for year, n_calves in enumerate(calves):
+        active = slice(year * n_bulls, (year + design.service_years) * n_bulls)
+        mated = rng.permutation(cows)[: n_calves + n_bulls]
+        sires = _mates(growing, mated, bulls[active], weights[active], rng)
+        heifers.append(_born(growing, sires[n_bulls:], mated[n_bulls:], start + year, female=True))
+        sons = _born(growing, sires[:n_bulls], mated[:n_bulls], start + year, female=False)
+        bulls, weights = np.append(bulls, sons), np.append(weights, rng.gamma(design.use_shape, size=n_bulls))
+        if len(heifers) >= design.age_at_calving:
+            cows = _replaced(cows, heifers[-design.age_at_calving], rng)
+    return _finished(growing, first_recorded=LAST_BIRTH_YEAR - design.recorded_years + 1)
+
+
+def _found_cows(growing: _Growing, n_cows: int, n_herds: int, last_year: int, rng: np.random.Generator) -> IntArray:
+    unknown = np.full(n_cows, UNKNOWN)
+    years = last_year - rng.integers(0, 4, n_cows)
+    return growing.add(unknown, unknown, years, female=True, herds=rng.integers(0, n_herds, n_cows))
+
+
+def _found_bulls(
+    growing: _Growing, n_bulls: int, start: int, design: HerdDesign, rng: np.random.Generator
+) -> tuple[IntArray, FloatArray]:
+    """Add the bulls of the first years, the oldest first, and their shares of the inseminations."""
+    n_cohorts = design.service_years + design.age_at_calving
+    unknown = np.full(n_bulls * n_cohorts, UNKNOWN)
+    years = np.repeat(np.arange(start - n_cohorts, start), n_bulls)
+    return (
+        growing.add(unknown, unknown, years, female=False, herds=unknown),
+        rng.gamma(design.use_shape, size=len(unknown)),
+    )
+
+
+def _mates(
+    growing: _Growing, dams: IntArray, bulls: IntArray, weights: FloatArray, rng: np.random.Generator
+) -> IntArray:
+    """Return a bull for each dam, neither her sire nor her son."""
+    sires = rng.choice(bulls, size=len(dams), p=weights / weights.sum())
+    while len(wrong := np.flatnonzero(_are_parent_and_child(growing, sires, dams))):
+        sires[wrong] = rng.choice(bulls, size=len(wrong))
+    return sires
+
+
+def _are_parent_and_child(growing: _Growing, sires: IntArray, dams: IntArray) -> BoolArray:
+    by_her_sire = growing.parents_of(dams)[0] == sires
+    by_her_son = growing.parents_of(sires)[1] == dams
+    return np.asarray(by_her_sire | by_her_son)
+
+
+def _born(growing: _Growing, sires: IntArray, dams: IntArray, year: int, *, female: bool) -> IntArray:
+    herds = growing.herds_of(dams) if female else np.full(len(dams), UNKNOWN)
+    return growing.add(sires, dams, np.full(len(dams), year), female=female, herds=herds)
+
+
+def _replaced(cows: IntArray, heifers: IntArray, rng: np.random.Generator) -> IntArray:
+    """Return the cows of the next year: the heifers, and those who stay."""
+    return np.concatenate([rng.permutation(cows)[: len(cows) - len(heifers)], heifers])
+
+
+def _finished(growing: _Growing, first_recorded: int) -> Population:
+    years, females = np.concatenate(growing.years), np.concatenate(growing.females)
+    return Population(
+        np.concatenate(growing.sires),
+        np.concatenate(growing.dams),
+        years,
+        females,
+        np.concatenate(growing.herds),
+        females & (years >= first_recorded),
+    )
+
+
+def _with_ancestors(population: Population) -> BoolArray:
+    """Return which animals are recorded or ancestors of recorded ones."""
+    wanted = population.recorded.copy()
+    for animal in range(len(population) - 1, population.n_founders - 1, -1):
+        if wanted[animal]:
+            wanted[population.sires[animal]] = wanted[population.dams[animal]] = True
+    return wanted
+
+
+def animal_ids(n_animals: int, rng: np.random.Generator) -> StrArray:
+    """Return identifiers in the form of French working numbers; they tell nothing about age."""
+    numbers = 2_000_000_000 + 37 * rng.permutation(n_animals)
+    return as_ids([f"FR{number}" for number in numbers.tolist()])
+
+
+def pedigree_table(population: Population, ids: StrArray) -> pd.DataFrame:
+    """Return `id sire dam birth_year sex`, unknown parents "0"."""
+    known = np.append(ids, "0")
+    return pd.DataFrame(
+        {
+            "id": ids,
+            "sire": known[population.sires],
+            "dam": known[population.dams],
+            "birth_year": population.birth_years,
+            "sex": np.where(population.females, "female", "male"),
+        }
+    )

@@ -1,0 +1,144 @@
+"""Truth: the true values, QTL and parameters behind a simulated herd."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from genialearn._arrays import FloatArray, StrArray
+from genialearn.cohorts.simulate.architecture import ARCHITECTURES, GeneticModel
+from genialearn.cohorts.simulate.genome import Genome, Sites
+from genialearn.cohorts.simulate.phenotypes import YIELD_RESIDUAL_CORRELATION
+from genialearn.cohorts.simulate.scales import Scales, simulated_heritability
+from genialearn.cohorts.simulate.settings import HerdSettings
+from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
+
+NOTES = {
+    "h2": "Genetic over genetic plus residual variance within herd-years, among all genotyped animals before holes; "
+    "of binary traits on the observed 0/1 scale, from the liability by h2 z^2 / (K (1 - K)).",
+    "variances": "In units of the trait; of binary traits in units of liability, whose genetic plus residual variance "
+    "is 1.",
+    "breeding_values": "Trait mean plus the sum of average effects, which include the regression of a link on its "
+    "driver; of binary traits the liability times the slope of the probability at the mean.",
+    "genetic_values": "Trait mean plus total genetic value; of binary traits the probability of a 1 given the total "
+    "genetic value of liability.",
+    "genetic_correlations_asked": "Of the polygenic part; the major gene and the links change those realised.",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known about a simulated herd and about no real one.
+
+    Parameters
+    ----------
+    breeding_values, genetic_values
+        True values on the scale of the records: `id` and one column a trait. A breeding value is the mean plus the
+        average effects; a genetic value is all that genes make expect, for a binary trait a probability.
+    qtl
+        `marker chromosome position counted_allele frequency` and one column of average effects a trait.
+    parameters
+        Settings, links, variances, heritabilities and correlations, asked and realised.
+    """
+
+    breeding_values: pd.DataFrame
+    genetic_values: pd.DataFrame
+    qtl: pd.DataFrame
+    parameters: dict[str, Any]
+
+    @property
+    def heritabilities(self) -> dict[str, float]:
+        """Realised heritability of each trait, on the scale of its records."""
+        return dict(self.parameters["h2_realised"])
+
+
+def truth_tables(
+    traits: tuple[TraitDesign, ...], animals: StrArray, genome: Genome, model: GeneticModel
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the tables of breeding values, genetic values and QTL."""
+    scales, names = Scales.of(traits), [trait.name for trait in traits]
+    slopes = scales.additive_slopes
+    return (
+        by_animal(animals, scales.means + model.breeding_values * slopes, names),
+        by_animal(animals, scales.expected_records(model.genetic_values), names),
+        _qtl_table(genome.qtl, model.effects * slopes, names),
+    )
+
+
+def by_animal(animals: StrArray, values: FloatArray, names: list[str]) -> pd.DataFrame:
+    """Return a table of `id` and one column a trait."""
+    table = pd.DataFrame(values, columns=pd.Index(names))
+    table.insert(0, "id", animals)
+    return table
+
+
+def _qtl_table(sites: Sites, effects: FloatArray, names: list[str]) -> pd.DataFrame:
+    places = pd.DataFrame(
+        {
+            "marker": sites.map.names,
+            "chromosome": sites.map.chromosomes,
+            "position": sites.map.positions,
+            "counted_allele": sites.map.counted_alleles,
+            "frequency": sites.dosages.mean(axis=0) / 2,
+        }
+    )
+    return pd.concat([places, pd.DataFrame(effects, columns=pd.Index(names))], axis=1)
+
+
+def parameters(
+    settings: HerdSettings,
+    traits: tuple[TraitDesign, ...],
+    genome: Genome,
+    model: GeneticModel,
+    residuals: FloatArray,
+) -> dict[str, Any]:
+    """Return everything that describes the simulation and isn't a table, ready for JSON.
+
+    Parameters
+    ----------
+    settings, traits, genome, model
+        What was simulated.
+    residuals
+        Standardised residuals, shape (animals, traits).
+    """
+    names, scales = [trait.name for trait in traits], Scales.of(traits)
+    architecture = ARCHITECTURES[settings.architecture]
+    return {
+        **asdict(settings),
+        "traits": names,
+        "links": [asdict(link) for link in architecture.links_among(names)],
+        "major_gene": genome.qtl.map.names[genome.major_gene] if architecture.major_gene else None,
+        "h2_asked": {trait.name: trait.heritability for trait in traits},
+        "h2_realised": _named(names, realised_heritabilities(traits, model.genetic_values, residuals)),
+        "h2_liability": {trait.name: simulated_heritability(trait) for trait in traits if trait.is_binary},
+        "prevalence": {trait.name: trait.mean for trait in traits if trait.is_binary},
+        "genetic_variance": _named(names, scales.genetic**2),
+        "residual_variance": _named(names, scales.residual**2),
+        "herd_year_variance": _named(names, scales.herd_year**2),
+        "residual_correlation_of_yields": YIELD_RESIDUAL_CORRELATION,
+        "genetic_correlations_asked": _rounded(model.correlations_asked),
+        "genetic_correlations_realised": _rounded(np.corrcoef(model.genetic_values, rowvar=False)),
+        "notes": NOTES,
+    }
+
+
+def _named(names: list[str], values: FloatArray) -> dict[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def _rounded(matrix: FloatArray) -> object:
+    return (np.atleast_2d(matrix).round(6) + 0.0).tolist()  # + 0.0 turns -0.0 into 0.0
+
+
+def realised_heritabilities(
+    traits: tuple[TraitDesign, ...], genetic_values: FloatArray, residuals: FloatArray
+) -> FloatArray:
+    """Return genetic over genetic plus residual variance of a cohort, on the scale of the records, shape (traits,)."""
+    scales = Scales.of(traits)
+    genetic = (genetic_values * scales.genetic).var(axis=0)
+    residual = (residuals * scales.residual).var(axis=0)
+    to_observed = np.array([trait.heritability / simulated_heritability(trait) for trait in traits])
+    return np.asarray(genetic / (genetic + residual) * to_observed)

@@ -1,0 +1,99 @@
+"""Writing a simulated herd as a cohort folder, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genialearn import _files
+from genialearn.cohorts.simulate.herd import FIXED_EFFECTS, SimulatedHerd
+from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
+from genialearn.errors import SettingError
+from genialearn.genotypes import write_plink
+
+DIGITS = 7
+
+
+def refuse_occupied(folder: Path, *, force: bool) -> None:
+    """Raise an error if something stands where the cohort folder shall be, unless it may be replaced.
+
+    Raises
+    ------
+    SettingError
+        Where `folder` is a file, or a folder with content and not `force`.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(str(folder), expected="a folder", found="a file", advice="Name another folder.")
+    if not force and folder.is_dir() and any(folder.iterdir()):
+        raise SettingError(
+            str(folder),
+            expected="a folder that is new or empty",
+            found=f"{len(list(folder.iterdir()))} entries",
+            advice="Name another folder, or ask to replace this one (force).",
+        )
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Make a temporary folder beside `folder` that takes its place only when the block ends without an error."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        _replace(folder, temporary)
+    except OSError as error:
+        raise _files.os_error(error, folder) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(folder: Path, temporary: Path) -> None:
+    """Put `temporary` in the place of `folder`; what stood there goes last."""
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    folder.rename(old)
+    temporary.rename(folder)
+    shutil.rmtree(old)
+
+
+def write_herd(folder: Path, herd: SimulatedHerd) -> None:
+    """Write all files of a cohort folder into an existing folder."""
+    _write_genotypes(folder / "genotypes", herd)
+    _files.write_table(folder / "traits.tsv", herd.traits, digits=DIGITS)
+    _files.write_table(folder / "covariates.tsv", herd.covariates)
+    _files.write_table(folder / "pedigree.tsv", herd.pedigree)
+    _files.write_text(folder / "traits.toml", "\n".join(_definition(trait) for trait in herd.definitions))
+    truth = folder / "truth"
+    truth.mkdir()
+    _files.write_table(truth / "breeding_values.tsv", herd.truth.breeding_values, digits=DIGITS)
+    _files.write_table(truth / "genetic_values.tsv", herd.truth.genetic_values, digits=DIGITS)
+    _files.write_table(truth / "qtl.tsv", herd.truth.qtl, digits=DIGITS)
+    _files.write_json(truth / "parameters.json", herd.truth.parameters)
+
+
+def _write_genotypes(prefix: Path, herd: SimulatedHerd) -> None:
+    parents = herd.pedigree.set_index("id").loc[herd.genotypes.animals]
+    write_plink(
+        prefix,
+        herd.genotypes,
+        sires=parents["sire"].to_numpy(dtype=object),
+        dams=parents["dam"].to_numpy(dtype=object),
+        sexes=parents["sex"].to_numpy(dtype=object),
+    )
+
+
+def _definition(trait: TraitDesign) -> str:
+    """Return the table of one trait in `traits.toml`."""
+    entries = {
+        "unit": trait.unit,
+        "kind": trait.kind,
+        "direction": trait.direction,
+        "fixed": FIXED_EFFECTS,
+        "group": trait.group,
+    }
+    return "\n".join([f"[{trait.name}]", *(f'{key} = "{value}"' for key, value in entries.items()), ""])

@@ -1,0 +1,133 @@
+"""Where a cohort comes from: a folder with the usual names, or files given one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from genialearn.cohorts.alignment import Reconciliation, align
+from genialearn.cohorts.cohort import Cohort
+from genialearn.errors import FileFormatError, InputError, SettingError
+from genialearn.genotypes import read_plink
+from genialearn.genotypes.plink import fileset
+from genialearn.records import read_pedigree, read_records, tables, with_covariates, with_weights
+
+
+@dataclass(frozen=True)
+class CohortFiles:
+    """The files of a cohort, and what to read of them.
+
+    Parameters
+    ----------
+    bfile
+        Prefix of a PLINK 1 fileset.
+    traits, records
+        One row an animal, or many; exactly one of the two.
+    trait_settings, weights, covariates, pedigree
+        Optional files.
+    truth
+        Folder of a simulated cohort's true values.
+    trait_names
+        Traits to read; none means all.
+    fixed
+        Formula for all traits; None means those of `trait_settings`.
+    """
+
+    bfile: Path
+    traits: Path | None = None
+    records: Path | None = None
+    trait_settings: Path | None = None
+    weights: Path | None = None
+    covariates: Path | None = None
+    pedigree: Path | None = None
+    truth: Path | None = None
+    trait_names: tuple[str, ...] = ()
+    fixed: str | None = None
+
+    @classmethod
+    def in_folder(cls, folder: Path | str, **given: Any) -> CohortFiles:
+        """Return the files of a cohort folder; any of them may be given explicitly instead."""
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise InputError(
+                str(folder),
+                expected="a cohort folder",
+                found="a file" if folder.exists() else "nothing",
+                advice="Name a folder with genotypes.bed and traits.tsv, or use --bfile and --traits.",
+            )
+        usual = {
+            "bfile": folder / "genotypes",
+            "traits": folder / "traits.tsv",
+            "records": folder / "records.tsv",
+            "trait_settings": folder / "traits.toml",
+            "weights": folder / "weights.tsv",
+            "covariates": folder / "covariates.tsv",
+            "pedigree": folder / "pedigree.tsv",
+            "truth": folder / "truth",
+        }
+        explicit = {name: value for name, value in given.items() if value is not None}
+        if {"traits", "records"} & set(explicit):
+            usual = {name: path for name, path in usual.items() if name not in ("traits", "records")}
+        elif usual["traits"].exists():
+            del usual["records"]
+        present = {name: path for name, path in usual.items() if name == "bfile" or path.exists()}
+        return cls(**{**present, **explicit})
+
+    def paths(self) -> dict[str, Path]:
+        """Return every file that is read, by name."""
+        bed, bim, fam = fileset(self.bfile)
+        named = {item.name: getattr(self, item.name) for item in fields(self)}
+        tables_given = {name: path for name, path in named.items() if isinstance(path, Path)}
+        truth = tables_given.pop("truth", None)
+        del tables_given["bfile"]
+        truths = {} if truth is None else {f"truth_{path.stem}": path for path in _truth_tables(truth).values()}
+        return {"genotypes": bed, "markers": bim, "animals": fam, **tables_given, **truths}
+
+
+def read_cohort(files: CohortFiles) -> tuple[Cohort, Reconciliation]:
+    """Return the cohort of these files on one order of animals, and the report of who and what was dropped."""
+    if (files.traits is None) == (files.records is None):
+        raise SettingError(
+            "cohort",
+            expected="either one record per animal (traits.tsv, --traits) or repeated ones (records.tsv, --records)",
+            found="neither" if files.traits is None else "both",
+        )
+    genotypes = read_plink(files.bfile)
+    repeated = files.records is not None
+    path = files.records if files.records is not None else files.traits
+    assert path is not None
+    records = read_records(path, names=files.trait_names, settings=files.trait_settings, repeated=repeated)
+    if files.covariates is not None:
+        records = with_covariates(records, files.covariates)
+    if files.fixed is not None:
+        records = records.with_fixed(files.fixed)
+    if files.weights is not None:
+        records = with_weights(records, files.weights)
+    pedigree = None if files.pedigree is None else read_pedigree(files.pedigree)
+    return align(genotypes, records, pedigree)
+
+
+def _truth_tables(folder: Path) -> dict[str, Path]:
+    names = ("breeding_values", "genetic_values")
+    return {name: folder / f"{name}.tsv" for name in names if (folder / f"{name}.tsv").exists()}
+
+
+def read_truth(files: CohortFiles) -> dict[str, pd.DataFrame]:
+    """Return the true values of a simulated cohort: `breeding_values` and `genetic_values`, animals x traits.
+
+    Only validation may look at them. Without a truth folder the answer is empty.
+    """
+    if files.truth is None:
+        return {}
+    return {name: _truth_table(path) for name, path in _truth_tables(files.truth).items()}
+
+
+def _truth_table(path: Path) -> pd.DataFrame:
+    table = tables.read_table(path).set_index("id")
+    values = {name: tables.numbers(path, table[name]) for name in table.columns}
+    if not values:
+        raise FileFormatError(str(path), expected="one column a trait", found="none")
+    return pd.DataFrame(values, index=table.index)

@@ -1,0 +1,72 @@
+"""What a model is: the protocols that experiments rely on, and nothing about how a model works."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self, runtime_checkable
+
+from genialearn._arrays import FloatArray
+from genialearn.cohorts import Cohort
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A model of many traits.
+
+    Settings are keyword-only arguments of `__init__`, stored under the same name. `fit` learns everything that ends in
+    an underscore from the animals it is given, and only from them.
+    """
+
+    requires: frozenset[str]
+    """The parts of a cohort that the model uses beside records: "genotypes", "pedigree"."""
+
+    def fit(self, cohort: Cohort) -> Self:
+        """Learn from the cohort's records."""
+
+    def predict(self, cohort: Cohort) -> FloatArray:
+        """Return predictions (animals, traits): mean plus genetic value, for a binary trait a probability.
+
+        Never NaN; an animal's prediction doesn't depend on who else is in the cohort.
+        """
+
+
+@runtime_checkable
+class HasHeritability(Protocol):
+    """A fitted model that estimates heritabilities."""
+
+    heritability_: FloatArray
+    """s2g / (s2g + s2e) at weight 1, shape (traits,)."""
+
+    heritability_se_: FloatArray
+    """Standard errors, shape (traits,)."""
+
+
+@runtime_checkable
+class HasBreedingValues(Protocol):
+    """A fitted model whose genetic values can be had without the mean."""
+
+    def breeding_values(self, cohort: Cohort) -> FloatArray:
+        """Return breeding values, shape (animals, traits), in the units of the records."""
+
+
+@runtime_checkable
+class HasMarkerEffects(Protocol):
+    """A fitted model that is linear in the markers."""
+
+    marker_effects_: FloatArray
+    """Effect of one copy of the counted allele, shape (markers, traits)."""
+
+
+@runtime_checkable
+class HasHistory(Protocol):
+    """A fitted model that was trained step by step."""
+
+    history_: list[dict[str, float]]
+    """One entry a step: "epoch", "training_loss", "validation_loss"."""
+
+
+@runtime_checkable
+class HasNotes(Protocol):
+    """A fitted model that has something to tell about its own decisions."""
+
+    notes_: list[str]
+    """Sentences, e.g. which traits' gates are open."""

@@ -1,0 +1,5 @@
+"""Experiments: models x splits, each cell in its own process, into a run folder."""
+
+from genialearn.experiments.compare import Plan, compare, plan_comparison
+
+__all__ = ["Plan", "compare", "plan_comparison"]

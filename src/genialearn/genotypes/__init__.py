@@ -1,0 +1,30 @@
+"""Genotypes: packed and plain matrices, marker maps, PLINK 1 files."""
+
+from genialearn.genotypes.markers import MapMatch, MarkerMap, compare_maps
+from genialearn.genotypes.matrix import (
+    DenseGenotypes,
+    GenotypeMatrix,
+    PackedGenotypes,
+    allele_frequencies,
+    canonical,
+    dosages,
+    matched,
+)
+from genialearn.genotypes.plink import read_bim, read_fam, read_plink, write_plink
+
+__all__ = [
+    "DenseGenotypes",
+    "GenotypeMatrix",
+    "MapMatch",
+    "MarkerMap",
+    "PackedGenotypes",
+    "allele_frequencies",
+    "canonical",
+    "compare_maps",
+    "dosages",
+    "matched",
+    "read_bim",
+    "read_fam",
+    "read_plink",
+    "write_plink",
+]

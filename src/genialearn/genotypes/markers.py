@@ -1,0 +1,211 @@
+"""Marker maps: what the columns of a genotype matrix are, and how two maps fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from genialearn._arrays import BoolArray, FloatArray, IntArray, Selection, StrArray, as_ids, as_indices
+from genialearn.errors import AlignmentError, examples
+
+MISSING_ALLELE = "0"
+"""What PLINK writes for an allele that was never seen."""
+
+_COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
+
+
+@dataclass(frozen=True, eq=False)
+class MarkerMap:
+    """The columns of a genotype matrix.
+
+    Parameters
+    ----------
+    names, chromosomes
+        Identifiers, shape (markers,).
+    centimorgans
+        Genetic positions in cM, 0 where unknown, shape (markers,).
+    positions
+        Physical positions in base pairs, 0 where unknown, shape (markers,).
+    counted_alleles, other_alleles
+        The allele whose copies a dosage counts (PLINK's A1) and the other one (A2), shape (markers,).
+    """
+
+    names: StrArray
+    chromosomes: StrArray
+    centimorgans: FloatArray
+    positions: IntArray
+    counted_alleles: StrArray
+    other_alleles: StrArray
+
+    @classmethod
+    def numbered(cls, n_markers: int) -> MarkerMap:
+        """Return a map of unnamed markers m1, m2, ... at unknown positions, alleles B (counted) and A."""
+        names = as_ids([f"m{i + 1}" for i in range(n_markers)])
+        return cls(
+            names,
+            as_ids(["0"] * n_markers),
+            np.zeros(n_markers),
+            np.arange(1, n_markers + 1),
+            as_ids(["B"] * n_markers),
+            as_ids(["A"] * n_markers),
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, markers: Selection) -> MarkerMap:
+        """Return the map of some markers, in the order asked for."""
+        chosen = as_indices(markers, len(self))
+        return MarkerMap(
+            self.names[chosen],
+            self.chromosomes[chosen],
+            self.centimorgans[chosen],
+            self.positions[chosen],
+            self.counted_alleles[chosen],
+            self.other_alleles[chosen],
+        )
+
+    def swapped(self, swap: BoolArray) -> MarkerMap:
+        """Return the map with counted and other allele exchanged where `swap` is true."""
+        return MarkerMap(
+            self.names,
+            self.chromosomes,
+            self.centimorgans,
+            self.positions,
+            np.where(swap, self.other_alleles, self.counted_alleles),
+            np.where(swap, self.counted_alleles, self.other_alleles),
+        )
+
+    def canonical_order(self) -> IntArray:
+        """Return the order by chromosome (numbers first, by value), position and name."""
+        keys = [
+            (*_chromosome_key(chromosome), position, name)
+            for chromosome, position, name in zip(self.chromosomes, self.positions.tolist(), self.names, strict=True)
+        ]
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+
+    def canonical_swaps(self) -> BoolArray:
+        """Return where the counted allele isn't the alphabetically first of the two."""
+        return np.array(
+            [
+                _allele_key(other) < _allele_key(counted)
+                for counted, other in zip(self.counted_alleles, self.other_alleles, strict=True)
+            ],
+            dtype=bool,
+        )
+
+
+def _chromosome_key(chromosome: str) -> tuple[int, int, str]:
+    return (0, int(chromosome), "") if chromosome.isdecimal() else (1, 0, chromosome)
+
+
+def _allele_key(allele: str) -> tuple[bool, str]:
+    return (allele == MISSING_ALLELE, allele)
+
+
+@dataclass(frozen=True, eq=False)
+class MapMatch:
+    """How the markers of a fitted model are found in another file.
+
+    Parameters
+    ----------
+    reference
+        The map that the other file is read through.
+    columns
+        For each marker of the reference its column in the other map, -1 where it has none, shape (markers,).
+    swaps
+        Where the other map counts the other allele, so that its dosage d must be read as 2 - d, shape (markers,).
+    n_strand
+        How many markers matched only on the complementary strand.
+    n_unused
+        How many markers of the other map the reference doesn't know.
+    """
+
+    reference: MarkerMap
+    columns: IntArray
+    swaps: BoolArray
+    n_strand: int
+    n_unused: int
+
+    @property
+    def n_absent(self) -> int:
+        """How many reference markers the other map lacks."""
+        return int(np.sum(self.columns < 0))
+
+
+def compare_maps(reference: MarkerMap, other: MarkerMap) -> MapMatch:
+    """Return where each marker of `reference` stands in `other`, and whether its counted allele is swapped.
+
+    Markers are matched by name. Two alleles match as they are, swapped, or on the complementary strand (A-T and
+    C-G, only for those four letters). A palindromic marker (A/T or C/G) that appears swapped could be either, so it
+    is refused.
+
+    Raises
+    ------
+    AlignmentError
+        Where no marker is shared, or where the alleles of a shared marker contradict each other.
+    """
+    column_of = {name: column for column, name in enumerate(other.names)}
+    columns = np.array([column_of.get(name, -1) for name in reference.names], dtype=np.int64)
+    shared = np.flatnonzero(columns >= 0)
+    if not len(shared):
+        raise AlignmentError(
+            "marker map",
+            expected=f"markers such as {examples(reference.names)}",
+            found=f"none of them among {len(other)} markers such as {examples(other.names)}",
+            advice="Was the model fitted on another chip, or are the markers named otherwise?",
+        )
+    swaps = np.zeros(len(reference), dtype=bool)
+    n_strand, contradictions = 0, []
+    for row in shared:
+        column = columns[row]
+        verdict = _compare_alleles(
+            (reference.counted_alleles[row], reference.other_alleles[row]),
+            (other.counted_alleles[column], other.other_alleles[column]),
+        )
+        if verdict is None:
+            contradictions.append(_contradiction(reference, row, other, column))
+        else:
+            swaps[row], complemented = verdict
+            n_strand += complemented
+    if contradictions:
+        raise AlignmentError(
+            "marker map",
+            expected="the same two alleles at every shared marker",
+            found=f"{len(contradictions)} markers that differ or are palindromic and swapped: "
+            f"{examples(contradictions)}",
+            advice="Bring both files to one strand and one assembly, or leave these markers out.",
+        )
+    return MapMatch(reference, columns, swaps, n_strand, len(other) - len(shared))
+
+
+def _contradiction(reference: MarkerMap, row: int, other: MarkerMap, column: int) -> str:
+    ours = f"{reference.counted_alleles[row]}/{reference.other_alleles[row]}"
+    theirs = f"{other.counted_alleles[column]}/{other.other_alleles[column]}"
+    return f"{reference.names[row]} ({ours} against {theirs})"
+
+
+def _compare_alleles(ours: tuple[str, str], theirs: tuple[str, str]) -> tuple[bool, bool] | None:
+    """Return (swapped, complemented), or None for a contradiction."""
+    if _agree(ours, theirs):
+        return False, False
+    palindromic = _COMPLEMENT.get(ours[0]) == ours[1]
+    if _agree(ours, theirs[::-1]):
+        return None if palindromic else (True, False)
+    if palindromic or not _on_known_strand(theirs):
+        return None
+    complement = (_COMPLEMENT.get(theirs[0], theirs[0]), _COMPLEMENT.get(theirs[1], theirs[1]))
+    if _agree(ours, complement):
+        return False, True
+    return (True, True) if _agree(ours, complement[::-1]) else None
+
+
+def _on_known_strand(alleles: Iterable[str]) -> bool:
+    return all(allele in _COMPLEMENT or allele == MISSING_ALLELE for allele in alleles)
+
+
+def _agree(ours: tuple[str, str], theirs: tuple[str, str]) -> bool:
+    """Whether two ordered pairs of alleles can be the same, an unseen allele fitting any."""
+    return all(a == b or MISSING_ALLELE in (a, b) for a, b in zip(ours, theirs, strict=True))

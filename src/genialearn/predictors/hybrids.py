@@ -1,0 +1,147 @@
+"""Hybrids: GBLUP, and what other traits and curves between traits can add to it where the data prove that they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from genialearn._arrays import FloatArray, IntArray
+from genialearn._checks import check_at_least, check_between
+from genialearn.cohorts import Cohort
+from genialearn.predictors.gblup import GBLUP, within_bounds
+from genialearn.predictors.mixed import adjusted_by_animal, out_of_fold_breeding_values
+from genialearn.predictors.trait_map import TraitMap
+from genialearn.relationships import GenomicScale
+
+
+class Hybrid(GBLUP):
+    """GBLUP of every trait, corrected by a map between traits through a gate per trait.
+
+    1. Single-trait GBLUP gives every training animal the breeding values it would have without its own fold's records.
+    2. A `TraitMap` learns each trait from the out-of-fold breeding values of all traits.
+    3. The map is itself judged out of fold: the regression of GBLUP's out-of-fold errors on the map's corrections
+       gives each trait's gate, from 0 (pure GBLUP) to 1, and 0 unless it is significant.
+
+    Parameters
+    ----------
+    heritability
+        As in `GBLUP`.
+    degree
+        Of the curves between traits.
+    folds
+        How many parts the training animals are divided into.
+    gate_level
+        One-sided significance that a gate needs to open.
+    seed
+        Of the folds.
+
+    Attributes
+    ----------
+    gate_
+        Share of the map's correction that is added, shape (traits,).
+    trait_map_
+        The map, fitted on all training animals.
+    out_of_fold_
+        Out-of-fold breeding values of the training animals by identifier, shape (animals, traits).
+
+    References
+    ----------
+    The hybrid of GBLUP and a trait-to-trait map: Shokor et al. 2025, J Dairy Sci 108:6174; there the map is trained on
+    breeding values that contain the animals' own records, and has no gate.
+    """
+
+    def __init__(
+        self,
+        *,
+        heritability: float | list[float] | None = None,
+        degree: int = 3,
+        folds: int = 10,
+        gate_level: float = 0.01,
+        seed: int = 1,
+    ) -> None:
+        super().__init__(heritability=heritability)
+        self.degree = degree
+        self.folds = folds
+        self.gate_level = gate_level
+        self.seed = seed
+
+    def fit(self, cohort: Cohort) -> Self:
+        """Fit GBLUP, the map between traits and its gates."""
+        check_at_least("hybrid folds", self.folds, 2)
+        check_between("hybrid gate_level", self.gate_level, 0, 0.5)
+        cohort = cohort.canonical()
+        relationships = self._fit(cohort, GenomicScale.of(cohort.genotypes))
+        folds = np.random.default_rng(self.seed).permutation(len(cohort)) % self.folds
+        self.out_of_fold_ = np.column_stack(
+            [out_of_fold_breeding_values(model, relationships, folds) for model in self.models_]
+        )
+        records, weights = adjusted_by_animal(self.models_, len(cohort))
+        corrections = self._out_of_fold_corrections(records, weights, folds)
+        errors = records - self.mean_ - self.out_of_fold_
+        self.gate_ = np.array(
+            [gate(errors[:, t], corrections[:, t], weights[:, t], self.gate_level) for t in range(records.shape[1])]
+        )
+        self.trait_map_ = self._map().fit(self.out_of_fold_, records, weights=weights, folds=folds)
+        self.notes_ = self._notes([trait.name for trait in cohort.traits])
+        return self
+
+    def _map(self) -> TraitMap:
+        return TraitMap(degree=self.degree, seed=self.seed)
+
+    def _out_of_fold_corrections(self, records: FloatArray, weights: FloatArray, folds: IntArray) -> FloatArray:
+        corrections = np.empty_like(records)
+        for fold in np.unique(folds):
+            inside = folds == fold
+            learned = self._map().fit(
+                self.out_of_fold_[~inside], records[~inside], weights=weights[~inside], folds=folds[~inside]
+            )
+            corrections[inside] = learned.corrections(self.out_of_fold_[inside])
+        return corrections
+
+    def _notes(self, names: list[str]) -> list[str]:
+        opened = [f"{name} ({share:.2f})" for name, share in zip(names, self.gate_, strict=True) if share > 0]
+        return [f"{len(opened)} of {len(names)} gates are open" + (f": {', '.join(opened)}" if opened else "")]
+
+    def predict(self, cohort: Cohort) -> FloatArray:
+        """Return mean, breeding value and gated correction, shape (animals, traits)."""
+        breeding_values = self.breeding_values(cohort)
+        corrected = breeding_values + self.gate_ * self.trait_map_.corrections(breeding_values)
+        return within_bounds(self.mean_ + corrected, self.binary_)
+
+
+@dataclass(frozen=True)
+class _Slope:
+    """A regression through the means, and its standard error."""
+
+    value: float
+    se: float
+
+
+def gate(errors: FloatArray, corrections: FloatArray, weights: FloatArray, level: float) -> float:
+    """Return how much of a correction out-of-fold data justify, from 0 to 1.
+
+    The errors y - u of the uncorrected prediction are regressed on the corrections. The slope, shrunk by its own
+    uncertainty, is the gate, if it is above 0 at the one-sided level.
+    """
+    from scipy.stats import norm
+
+    slope = _slope(errors, corrections, weights)
+    if not slope.value > norm.isf(level) * slope.se:
+        return 0.0
+    shrunk = slope.value * (1 - (slope.se / slope.value) ** 2)
+    return float(np.clip(shrunk, 0.0, 1.0))
+
+
+def _slope(errors: FloatArray, corrections: FloatArray, weights: FloatArray) -> _Slope:
+    known = weights > 0
+    w = weights[known] / weights[known].sum()
+    x = corrections[known] - w @ corrections[known]
+    y = errors[known] - w @ errors[known]
+    spread = w @ x**2
+    if not spread > 0:
+        return _Slope(0.0, float("inf"))
+    value = (w @ (x * y)) / spread
+    residual = y - value * x
+    return _Slope(float(value), float(np.sqrt((w**2 @ (x * residual) ** 2)) / spread))

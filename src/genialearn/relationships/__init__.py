@@ -1,0 +1,5 @@
+"""Relationships between animals."""
+
+from genialearn.relationships.genomic import GenomicScale
+
+__all__ = ["GenomicScale"]

@@ -1,0 +1,134 @@
+"""The page: results and figures poured into the template, with its styles, scripts and plotly.js inlined."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from genialearn.report import figures, statements, wording
+from genialearn.report.definitions import DEFINITIONS
+from genialearn.report.figures import Picture
+from genialearn.report.results import Results
+from genialearn.report.score_table import accuracy_rows, metric_rows
+from genialearn.report.summaries import Tally, costs, mean_scores, shared_traits, stage_costs, tallies
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """All models against one reference."""
+
+    reference: str
+    tallied: list[Tally]
+
+
+def page(results: Results) -> str:
+    """Return the report of a run as one HTML text that needs no other file."""
+    return _environment().get_template("report.html.j2").render(_content(results))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        name: getattr(wording, name) for name in ("count", "significant", "duration", "memory", "setting")
+    }
+    environment.filters |= {name: _with_minus(getattr(wording, name)) for name in ("decimal", "signed")}
+    environment.filters["embedded"] = embedded
+    return environment
+
+
+def _with_minus(wording_of: Callable[..., str]) -> Callable[..., str]:
+    """Return a way of writing numbers that has a minus sign where a terminal has a hyphen."""
+    return lambda *arguments: wording_of(*arguments).replace("-", "\u2212")
+
+
+def embedded(content: object) -> Markup:
+    """Return a value as JSON that may stand inside a script element: no letter of it can end the element."""
+    text = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)
+
+
+def _finite(content: Any) -> Any:
+    """Return JSON content with None for the numbers that JSON lacks."""
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
+
+
+def _content(results: Results) -> dict[str, Any]:
+    pictures = _pictures(results)
+    return {
+        "results": results,
+        "run": results.run,
+        "title": statements.title(results),
+        "facts": _facts(results),
+        "lede": statements.lede(results),
+        "warnings": statements.unfinished(results) + statements.failed(results),
+        "contests": [Contest(name, tallies(results, name)) for name in results.references],
+        "colours": figures.model_colours(results),
+        "means": mean_scores(results),
+        "n_shared": shared_traits(results),
+        "costs": costs(results),
+        "stage_costs": stage_costs(results).to_dict("records"),
+        "rows": accuracy_rows(results),
+        "metric_tables": {name: metric_rows(results, name) for name in ("b1", "bias")},
+        "pictures": {picture.name: picture for picture in pictures},
+        "figures": {picture.name: picture.variants for picture in pictures},
+        "definitions": DEFINITIONS,
+        **_sources(),
+    }
+
+
+def _sources() -> dict[str, Markup]:
+    """Return the styles and scripts to inline: files of this package and of plotly, none of the user's."""
+    own = {name: (TEMPLATES / f"report.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
+    return {name: Markup(text) for name, text in (own | {"plotly_js": get_plotlyjs()}).items()}
+
+
+def _pictures(results: Results) -> list[Picture]:
+    colours, cohort = figures.model_colours(results), results.cohort
+    made = (
+        figures.accuracy_picture(results, colours),
+        figures.gain_picture(results, colours),
+        figures.dispersion_picture(results, colours),
+        figures.cost_picture(results, colours),
+        figures.observation_picture(results, colours),
+        figures.component_picture(cohort),
+        figures.relationship_picture(cohort),
+        figures.hole_picture(cohort),
+        figures.allele_frequency_picture(cohort),
+    )
+    return [picture for picture in made if picture]
+
+
+def _facts(results: Results) -> list[tuple[str, str]]:
+    """Return the figures at the top of the page: a value and what it counts."""
+    cohort, settings = results.run.cohort, results.run.settings
+    sizes = [
+        (cohort.n_animals, "animals"),
+        (cohort.n_markers, "markers"),
+        (len(results.traits), "traits"),
+        (len(results.models), "models"),
+    ]
+    return [(wording.count(size), noun) for size, noun in sizes if size] + [
+        (wording.setting(settings[key]), key) for key in ("split", "seed") if key in settings
+    ]

@@ -1,0 +1,212 @@
+"""Metrics: how good predictions are, each with its standard error, its best value and its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.stats import rankdata
+
+from genialearn._arrays import FloatArray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate, its standard error and the number of animals behind it; NaN where it isn't defined."""
+
+    value: float
+    se: float
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """Observed and predicted values of one trait, by one model.
+
+    Parameters
+    ----------
+    observed, predicted
+        Shape (animals,), no NaN.
+    weights
+        Precision of the observed values, shape (animals,).
+    heritability
+        By GBLUP on the training records; NaN where unknown.
+    lower_is_better
+        Whether breeders want low values.
+    """
+
+    observed: FloatArray
+    predicted: FloatArray
+    weights: FloatArray
+    heritability: float = float("nan")
+    lower_is_better: bool = False
+
+    def __len__(self) -> int:
+        return len(self.observed)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A way to score a slice of predictions.
+
+    Parameters
+    ----------
+    name
+        As in `scores.tsv`.
+    best
+        Which value is best: "high", "low", "zero" or "one".
+    source
+        Definition or reference, in words.
+    score
+        The function.
+    pooled
+        Whether folds are centred and pooled; otherwise the folds' estimates are averaged.
+    """
+
+    name: str
+    best: Literal["high", "low", "zero", "one"]
+    source: str
+    score: Callable[[Slice], Estimate]
+    pooled: bool = True
+
+
+_UNDEFINED = Estimate(float("nan"), float("nan"), 0)
+SMALLEST_HERITABILITY = 1e-3
+"""Below it r / h says nothing."""
+
+
+def _moments(part: Slice) -> tuple[float, float, float]:
+    """Return weighted variances of observed and predicted values, and their covariance."""
+    weights = part.weights / part.weights.sum()
+    observed = part.observed - weights @ part.observed
+    predicted = part.predicted - weights @ part.predicted
+    return float(weights @ observed**2), float(weights @ predicted**2), float(weights @ (observed * predicted))
+
+
+def correlation(part: Slice) -> Estimate:
+    """Return r of observed with predicted values; 0 where all predictions are the same."""
+    if len(part) < 4:
+        return _UNDEFINED
+    observed, predicted, covariance = _moments(part)
+    if observed <= 0 or predicted <= 1e-24 * max(observed, 1e-300):
+        return Estimate(0.0, 1 / np.sqrt(len(part) - 1), len(part))
+    r = float(np.clip(covariance / np.sqrt(observed * predicted), -1, 1))
+    return Estimate(r, (1 - r**2) / np.sqrt(len(part) - 1), len(part))
+
+
+def accuracy(part: Slice) -> Estimate:
+    """Return r / h: the correlation with the breeding value, if all of the heritability is captured."""
+    if not part.heritability >= SMALLEST_HERITABILITY:
+        return _UNDEFINED
+    r, h = correlation(part), np.sqrt(part.heritability)
+    return Estimate(r.value / h, r.se / h, r.n)
+
+
+def dispersion(part: Slice) -> Estimate:
+    """Return b1, the regression of observed on predicted values; below 1 the predictions are inflated."""
+    if len(part) < 4:
+        return _UNDEFINED
+    observed, predicted, covariance = _moments(part)
+    if predicted <= 1e-24 * max(observed, 1e-300):
+        return _UNDEFINED
+    slope = covariance / predicted
+    residual = max(observed - slope * covariance, 0.0)
+    return Estimate(slope, float(np.sqrt(residual / predicted / (len(part) - 2))), len(part))
+
+
+def bias(part: Slice) -> Estimate:
+    """Return the mean of predicted minus observed values, in genetic standard deviations."""
+    if len(part) < 4 or not part.heritability >= SMALLEST_HERITABILITY:
+        return _UNDEFINED
+    difference = part.predicted - part.observed
+    unit = np.sqrt(part.heritability) * np.std(part.observed)
+    if unit <= 0:
+        return _UNDEFINED
+    mean = np.average(difference, weights=part.weights)
+    return Estimate(float(mean / unit), float(np.std(difference, ddof=1) / np.sqrt(len(part)) / unit), len(part))
+
+
+def mean_squared_error(part: Slice) -> Estimate:
+    """Return the mean squared difference, in squared units of the trait."""
+    if len(part) < 4:
+        return _UNDEFINED
+    squares = (part.predicted - part.observed) ** 2
+    mean = float(np.average(squares, weights=part.weights))
+    return Estimate(mean, float(np.std(squares, ddof=1) / np.sqrt(len(part))), len(part))
+
+
+def top_overlap(part: Slice) -> Estimate:
+    """Return the share of the observed best tenth that is in the predicted best tenth."""
+    n_top = len(part) // 10
+    if not n_top:
+        return _UNDEFINED
+    sign = 1 if part.lower_is_better else -1
+    best = [set(np.argsort(sign * x, kind="stable")[:n_top]) for x in (part.observed, part.predicted)]
+    share = len(best[0] & best[1]) / n_top
+    return Estimate(share, float(np.sqrt(share * (1 - share) / n_top)), len(part))
+
+
+def area_under_curve(part: Slice) -> Estimate:
+    """Return the probability that an animal with record 1 is predicted above one with 0 (Hanley and McNeil 1982)."""
+    threshold = (part.observed.min() + part.observed.max()) / 2 if len(part) else 0.0
+    positive = part.observed > threshold
+    n1, n0 = int(positive.sum()), int((~positive).sum())
+    if not n1 or not n0:
+        return _UNDEFINED
+    area = (rankdata(part.predicted)[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = (area * (1 - area) + (n1 - 1) * (q1 - area**2) + (n0 - 1) * (q2 - area**2)) / (n1 * n0)
+    return Estimate(float(area), float(np.sqrt(max(variance, 0.0))), len(part))
+
+
+R = Metric("r", "high", "predictive ability: correlation of record minus fixed effects with prediction", correlation)
+
+QUANTITATIVE = (
+    R,
+    Metric("accuracy", "high", "r / h, h from GBLUP on the training records", accuracy),
+    Metric("b1", "one", "regression of observed on predicted (Legarra and Reverter 2018)", dispersion),
+    Metric("bias", "zero", "mean of predicted minus observed, in genetic standard deviations", bias, pooled=False),
+    Metric("mse", "low", "mean squared error, in squared units of the trait", mean_squared_error, pooled=False),
+    Metric("top10", "high", "share of the observed best tenth in the predicted best tenth", top_overlap, pooled=False),
+)
+
+BINARY = (
+    *(metric for metric in QUANTITATIVE if metric.name != "top10"),
+    Metric("auc", "high", "area under the receiver operating curve (Hanley and McNeil 1982)", area_under_curve, pooled=False),
+)
+
+TRUTHS = {
+    "breeding_values": Metric("r_breeding_value", "high", "correlation with the true breeding value", correlation),
+    "genetic_values": Metric("r_genetic_value", "high", "correlation with the true genetic value", correlation),
+}
+
+
+def pooled_slice(parts: list[Slice]) -> Slice:
+    """Return the folds as one slice, each centred."""
+    return Slice(
+        np.concatenate([_centred(part.observed, part.weights) for part in parts]),
+        np.concatenate([_centred(part.predicted, part.weights) for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        float(np.average([part.heritability for part in parts], weights=[len(part) for part in parts])),
+        parts[0].lower_is_better,
+    )
+
+
+def _centred(values: FloatArray, weights: FloatArray) -> FloatArray:
+    return values - np.average(values, weights=weights)
+
+
+def overall(metric: Metric, parts: list[Slice]) -> Estimate:
+    """Return a metric over all folds: on pooled centred animals, or as the folds' average weighted by their sizes."""
+    if metric.pooled or len(parts) == 1:
+        return metric.score(parts[0] if len(parts) == 1 else pooled_slice(parts))
+    estimates = [estimate for estimate in map(metric.score, parts) if np.isfinite(estimate.value)]
+    if not estimates:
+        return _UNDEFINED
+    shares = np.array([estimate.n for estimate in estimates], dtype=np.float64)
+    total = int(shares.sum())
+    shares /= shares.sum()
+    value = float(shares @ [estimate.value for estimate in estimates])
+    return Estimate(value, float(np.sqrt(shares**2 @ np.square([e.se for e in estimates]))), total)
