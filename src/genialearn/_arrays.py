@@ -35,8 +35,6 @@ def as_indices(selection: Selection, size: int) -> IntArray:
     if isinstance(selection, slice):
         return np.arange(size, dtype=np.int64)[selection]
     chosen = np.asarray(selection)
-    if chosen.dtype == bool:
-        if chosen.shape != (size,):
-            raise IndexError(f"a mask of length {chosen.shape} selects from {size} things")
-        return np.flatnonzero(chosen).astype(np.int64)
-    return np.arange(size, dtype=np.int64)[chosen.astype(np.int64)]
+    if chosen.dtype == bool and chosen.shape != (size,):
+        raise IndexError(f"a mask of shape {chosen.shape} can't select from {size} things")
+    return np.arange(size, dtype=np.int64)[chosen if chosen.size else []]

@@ -21,6 +21,7 @@ _ADVICE = {
     errno.ENOSPC: "Free some space, or write to another disk; nothing was left half written.",
     errno.EDQUOT: "Free some space, or write to another disk; nothing was left half written.",
     errno.EFBIG: "Raise the limit on file sizes, or write elsewhere; nothing was left half written.",
+    errno.EEXIST: "A file stands where a folder is needed: use another path.",
     errno.EISDIR: "Name a file, not a folder.",
     errno.ENOTDIR: "Name a folder, not a file.",
     errno.EROFS: "Write to another path.",
@@ -39,9 +40,10 @@ def writing(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file that takes the name `path` only when the block ends without an error."""
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    encoding, newline = (None, None) if "b" in mode else ("utf-8", "\n")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open(mode, **({} if "b" in mode else {"encoding": "utf-8", "newline": "\n"})) as handle:
+        with temporary.open(mode, encoding=encoding, newline=newline) as handle:
             yield handle
         temporary.replace(target)
     except OSError as error:
@@ -95,8 +97,14 @@ def read_text(path: Path | str) -> str:
             f"{path}: line {line}",
             expected="text in UTF-8",
             found=f"the byte {content[error.start]:#04x}",
-            advice="Is this a table, or a binary or compressed file?",
+            advice="Is this a binary or compressed file, or text to be saved as UTF-8?",
         ) from error
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, whichever of the three line endings it has."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 def digest(path: Path | str) -> str:

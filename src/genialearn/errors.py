@@ -101,10 +101,12 @@ def install_advice(extra: str) -> str:
 
 
 def nearest_advice(name: str, known: Iterable[str]) -> str:
-    """Return advice that names the known word nearest to `name`, or all known words."""
+    """Return advice that names the known word nearest to `name`, or the known words; nothing where there are none."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known)}."
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known are: {examples(known, most=20)}." if known else ""
 
 
 def examples(items: Iterable[object], *, most: int = 3) -> str:

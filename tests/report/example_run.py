@@ -32,6 +32,7 @@ _GAINS = {"gblup": 0.0, "lightgbm": -0.022, "network": 0.004, "hybrid": 0.018}
 _WALL = {"gblup": 62.0, "lightgbm": 611.0, "network": 1873.0, "hybrid": 2490.0}
 _PEAK = {"gblup": 910.0, "lightgbm": 1450.0, "network": 3350.0, "hybrid": 3720.0}
 N_TEST = 600
+PREDICTION_COLUMNS = ["id", "trait", "model", "split", "observed", "predicted", "weight"]
 
 
 def write_example_run(
@@ -101,7 +102,7 @@ def _metrics(
         ("r", r, se),
         ("accuracy", r / np.sqrt(trait.h2), se / np.sqrt(trait.h2)),
         ("b1", rng.normal(0.97, 0.08), 0.05 / max(r, 0.1)),
-        ("bias", rng.normal(0, 2), 1.7),
+        ("bias", rng.normal(0, 0.1), 0.06),
         ("mse", 1 - r**2, None),
         ("top10", 0.1 + 0.6 * r, None),
     ]
@@ -166,7 +167,7 @@ def _predictions(rng: np.random.Generator, traits: pd.DataFrame, models: list[st
             )
             for model in models
         ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=PREDICTION_COLUMNS)
 
 
 def _run(traits: pd.DataFrame, models: tuple[str, ...], *, simulated: bool) -> dict[str, object]:
@@ -176,7 +177,10 @@ def _run(traits: pd.DataFrame, models: tuple[str, ...], *, simulated: bool) -> d
         "command": "genialearn compare herd "
         + " ".join(f"--model {model}" for model in models)
         + " --split forward:0.2 --seed 1 --out runs/first",
-        "settings": {"models": list(models), "split": "forward:0.2", "seed": 1, "threads": 2, "force": False},
+        "settings": {
+            "models": list(models), "split": "forward:0.2", "seed": 1, "threads": 2,
+            "files": {"bfile": "/data/herd/genotypes"},
+        },
         "inputs": [
             {"name": "genotypes", "path": "herd/genotypes.bed", "sha256": "9f2c" * 16, "bytes": 3_750_003},
             {"name": "traits", "path": "herd/traits.tsv", "sha256": "01ab" * 16, "bytes": 812_991},
@@ -186,7 +190,7 @@ def _run(traits: pd.DataFrame, models: tuple[str, ...], *, simulated: bool) -> d
         "cohort": {"name": "herd", "n_animals": 3000, "n_markers": 5000, "n_traits": 33, "simulated": simulated},
         "traits": [
             {
-                "name": trait.name, "unit": trait.unit, "kind": trait.kind, "group": trait.group, "direction": "high",
+                "name": trait.name, "unit": trait.unit, "kind": trait.kind, "group": trait.group, "direction": "higher",
                 "fixed": "herd_year + age", "n_records": 3000 - 40 * trait.Index,
             }
             for trait in traits.itertuples()
@@ -195,6 +199,7 @@ def _run(traits: pd.DataFrame, models: tuple[str, ...], *, simulated: bool) -> d
             {"what": "animals without genotype", "n": 12, "examples": ["A1", "A2", "A3"], "action": "dropped"},
             {"what": "animals in the pedigree only", "n": 4108, "examples": ["P1"], "action": "kept for relationships"},
         ],
+        "notes": [{"model": "gblup", "split": "forward", "note": "the heritability of sole ulcer lies on its border"}],
         "splits": [{"label": "forward", "n_train": 2400, "n_test": N_TEST}],
     }  # fmt: skip
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,40 +18,93 @@ from genialearn.cli import options as opt
 from genialearn.cli.display import Display
 from genialearn.cohorts import CohortFiles, read_cohort
 from genialearn.errors import GenialearnError
+from genialearn.experiments import Plan, plan_comparison
 from genialearn.experiments import compare as run_comparison
-from genialearn.experiments import plan_comparison
 from genialearn.experiments.runs import RunFolder
 from genialearn.predictors import CATALOGUE
 
 app = typer.Typer(
     name="genialearn",
     help="Genomic prediction of many traits at once, and an honest comparison with GBLUP.",
+    epilog="Exit codes: 0 done, 2 unknown option, 3 unusable input, 4 no convergence, 5 a library to install, 1 other.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 
-_ALL_MODELS = ["gblup", "lightgbm", "network", "hybrid"]
-_MODEL_HELP = "Model to compare; repeat for more. " + "; ".join(f"{n}: {e.summary}" for n, e in CATALOGUE.items()) + "."
-Model = Annotated[list[str] | None, typer.Option("--model", metavar="NAME", help=_MODEL_HELP, show_default=False)]
+DEFAULT_MODELS = ("gblup", "lightgbm", "network", "hybrid")
+N_TRAITS = 33
+INTERRUPTED = 130
+MOST_SPLITS = 5
+"""Splits that are listed before a comparison begins."""
+
+_SUMMARIES = "; ".join(f"{name}: {entry.summary}" for name, entry in CATALOGUE.items())
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", metavar="NAME", show_default=False,
+        help=f"Model to compare with gblup; repeat for more. {_SUMMARIES}. Default: {', '.join(DEFAULT_MODELS)}.",
+    ),
+]  # fmt: skip
 Split = Annotated[
     str,
     typer.Option(
-        "--split", help="forward:SHARE (youngest birth years), kfold:K or kfold:KxREPEATS, family:K (sire groups)."
+        "--split", metavar="SCHEME",
+        help="Who is predicted from whom. forward:SHARE: the youngest whole birth years, about that share of the "
+        "animals, from all older ones, as in practice; kfold:K or kfold:KxREPEATS: random K-ths, each from the others; "
+        "family:K: the same with paternal half-sib families kept together.",
     ),
+]  # fmt: skip
+Out = Annotated[
+    Path,
+    typer.Option("--out", metavar="FOLDER", help="Folder for the results; with an unfinished run in it, resumes that."),
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder that the command fills.")]
+Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
+Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
+Traits = Annotated[int, typer.Option("--n-traits", metavar="N", help=f"Number of traits, 1 to {N_TRAITS}.")]
 Architecture = Annotated[
-    str, typer.Option("--architecture", help="additive, realistic or nonlinear: links between traits.")
-]
+    str,
+    typer.Option(
+        "--architecture", metavar="NAME",
+        help="How genes make traits: additive; realistic: with a major gene and weak curved links between traits; "
+        "nonlinear: with strong ones.",
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HerdOptions:
+    """What a simulated herd is made of; the fields are named as in `truth/parameters.json`."""
+
+    animals: int
+    markers: int
+    n_traits: int
+    architecture: str
+    seed: int
+
+    def made(self, folder: Path) -> bool:
+        """Return whether these settings made the herd in a folder: it is then as good as a new one."""
+        parameters = folder / "truth" / "parameters.json"
+        return parameters.is_file() and asdict(self).items() <= json.loads(_files.read_text(parameters)).items()
+
+
+@app.callback()
+def _options_before_commands(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=opt.print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Genomic prediction of many traits at once, and an honest comparison with GBLUP."""
 
 
 @app.command()
 def demo(
+    *,
     out: Out = Path("runs/demo"),
-    animals: Annotated[int, typer.Option(help="Genotyped cows.")] = 3000,
-    markers: Annotated[int, typer.Option(help="SNPs.")] = 5000,
+    animals: Animals = 3000,
+    markers: Markers = 5000,
     architecture: Architecture = "realistic",
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
@@ -55,67 +112,40 @@ def demo(
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Simulate a herd with 33 traits, compare four models on it, and show the report."""
+    """Simulate a herd with 33 traits beside --out, compare four models on it, and show the report."""
+    RunFolder(out).check_free(force=force)
     herd = out.with_name(f"{out.name}-herd")
     display = Display(quiet=quiet)
-    _simulate(
-        display, herd, animals=animals, markers=markers, n_traits=33, architecture=architecture, seed=seed, force=force
-    )
-    _compare(display, CohortFiles.in_folder(herd), _ALL_MODELS, "forward", seed, threads, out, force=force)
+    settings = HerdOptions(animals, markers, N_TRAITS, architecture, seed)
+    if force or not settings.made(herd):
+        _simulate(display, herd, settings, threads=threads, force=force)
+    files = CohortFiles.in_folder(herd)
+    _compare(display, files, models=DEFAULT_MODELS, split="forward", seed=seed, threads=threads, out=out, force=force)
 
 
 @app.command()
 def simulate(
-    folder: Annotated[Path, typer.Argument(help="Cohort folder to write.")],
-    animals: Annotated[int, typer.Option(help="Genotyped cows.")] = 3000,
-    markers: Annotated[int, typer.Option(help="SNPs.")] = 5000,
-    n_traits: Annotated[int, typer.Option(help="Traits, at most 33.")] = 33,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Cohort folder to write.")],
+    *,
+    animals: Animals = 3000,
+    markers: Markers = 5000,
+    n_traits: Traits = N_TRAITS,
     architecture: Architecture = "realistic",
     seed: opt.Seed = 1,
+    threads: opt.Threads = 0,
     force: opt.Force = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> None:
     """Simulate a dairy herd: genotypes, pedigree, records with holes, and the truth beside them."""
-    _simulate(
-        Display(quiet=quiet),
-        folder,
-        animals=animals,
-        markers=markers,
-        n_traits=n_traits,
-        architecture=architecture,
-        seed=seed,
-        force=force,
-    )
+    settings = HerdOptions(animals, markers, n_traits, architecture, seed)
+    _simulate(Display(quiet=quiet), folder, settings, threads=threads, force=force)
 
 
 @app.command()
-def check(
-    folder: opt.Folder = None,
-    bfile: opt.BFile = None,
-    traits: opt.Traits = None,
-    records: opt.Records = None,
-    trait: opt.TraitNames = None,
-    trait_settings: opt.TraitSettings = None,
-    covariates: opt.Covariates = None,
-    fixed: opt.Fixed = None,
-    weights: opt.Weights = None,
-    pedigree: opt.PedigreeFile = None,
-    debug: opt.Debug = False,
-) -> None:
+@opt.takes_cohort
+def check(*, files: CohortFiles, debug: opt.Debug = False) -> None:
     """Read a cohort, say what is in it and what doesn't fit together, and write nothing."""
-    files = opt.cohort_files(
-        folder,
-        bfile=bfile,
-        traits=traits,
-        records=records,
-        trait=trait,
-        trait_settings=trait_settings,
-        covariates=covariates,
-        fixed=fixed,
-        weights=weights,
-        pedigree=pedigree,
-    )
     cohort, reconciliation = read_cohort(files)
     display = Display()
     display.result(f"{len(cohort):,} animals x {cohort.genotypes.shape[1]:,} markers x {len(cohort.traits)} traits")
@@ -127,73 +157,47 @@ def check(
 
 
 @app.command()
+@opt.takes_cohort
 def compare(
-    folder: opt.Folder = None,
-    model: Model = None,
+    *,
+    files: CohortFiles,
+    model: Models = None,
     split: Split = "kfold:5",
     out: Out = Path("runs/compare"),
-    bfile: opt.BFile = None,
-    traits: opt.Traits = None,
-    records: opt.Records = None,
-    trait: opt.TraitNames = None,
-    trait_settings: opt.TraitSettings = None,
-    covariates: opt.Covariates = None,
-    fixed: opt.Fixed = None,
-    weights: opt.Weights = None,
-    pedigree: opt.PedigreeFile = None,
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
     force: opt.Force = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Compare models with GBLUP on the same splits; repeat the command to resume it."""
-    files = opt.cohort_files(
-        folder,
-        bfile=bfile,
-        traits=traits,
-        records=records,
-        trait=trait,
-        trait_settings=trait_settings,
-        covariates=covariates,
-        fixed=fixed,
-        weights=weights,
-        pedigree=pedigree,
-    )
-    _compare(Display(quiet=quiet), files, model or _ALL_MODELS, split, seed, threads, out, force=force)
+    """Compare models with GBLUP on the same splits of a cohort; repeat the command to resume an interrupted run."""
+    RunFolder(out).check_free(force=force)
+    models = model or DEFAULT_MODELS
+    _compare(Display(quiet=quiet), files, models=models, split=split, seed=seed, threads=threads, out=out, force=force)
 
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder of a comparison.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that compare filled.")],
+    *,
     debug: opt.Debug = False,
 ) -> None:
     """Write report.html of a run folder again, and print its headline."""
     _report(Display(), run)
 
 
-def _simulate(
-    display: Display,
-    folder: Path,
-    *,
-    animals: int,
-    markers: int,
-    n_traits: int,
-    architecture: str,
-    seed: int,
-    force: bool,
-) -> None:
+def _simulate(display: Display, folder: Path, settings: HerdOptions, *, threads: int, force: bool) -> None:
     from genialearn.cohorts.simulate import simulate_cohort
 
-    display.say(f"simulating {animals:,} cows x {markers:,} markers x {n_traits} traits ({architecture}) into {folder}")
+    display.say(
+        f"simulating {settings.animals:,} cows x {settings.markers:,} markers x {settings.n_traits} traits "
+        f"({settings.architecture}) into {folder}"
+    )
     with display.progress() as progress:
         simulate_cohort(
             folder,
-            animals=animals,
-            markers=markers,
-            n_traits=n_traits,
-            architecture=architecture,
-            seed=seed,
+            **asdict(settings),
+            threads=threads or None,
             force=force,
             progress=lambda what, share: progress(what, round(100 * share), 100),
         )
@@ -202,29 +206,45 @@ def _simulate(
 def _compare(
     display: Display,
     files: CohortFiles,
-    models: list[str],
+    *,
+    models: Sequence[str],
     split: str,
     seed: int,
     threads: int,
     out: Path,
-    *,
     force: bool,
 ) -> None:
-    plan = plan_comparison(
-        files, models=models, split=split, seed=seed, threads=threads, command=shlex.join(["genialearn", *sys.argv[1:]])
-    )
-    RunFolder(out).check(plan.content, force=force)
+    command = shlex.join(["genialearn", *sys.argv[1:]])
+    plan = plan_comparison(files, models=models, split=split, seed=seed, threads=threads, command=command)
+    folder = RunFolder(out)
+    folder.check(plan.content, force=force)
+    _announce(display, plan)
+    try:
+        with display.progress() as progress:
+            run_comparison(plan, out, force=force, progress=progress)
+    except KeyboardInterrupt:
+        display.say("interrupted; repeat the command to resume it")
+        raise typer.Exit(INTERRUPTED) from None
+    _report(display, out)
+
+
+def _announce(display: Display, plan: Plan) -> None:
+    """Say what is about to be done, and what it takes."""
     n_animals, n_markers = plan.cohort.genotypes.shape
     display.say(f"{n_animals:,} animals x {n_markers:,} markers x {len(plan.cohort.traits)} traits")
     for line in plan.reconciliation.lines():
         display.say(f"  {line}")
-    for part in plan.splits[:5]:
+    for part in plan.splits[:MOST_SPLITS]:
         display.say(f"  {part.label}: {len(part.train):,} animals train, {len(part.test):,} test")
-    available = plan.content["machine"]["memory_gib"]
-    display.say(f"memory: about {plan.memory_gib:.1f} of {available:.0f} GiB; {len(plan.cells)} cells to run")
-    with display.progress() as progress:
-        run_comparison(plan, out, force=force, progress=progress)
-    _report(display, out)
+    if len(plan.splits) > MOST_SPLITS:
+        display.say(f"  and {len(plan.splits) - MOST_SPLITS} more splits")
+    available = plan.available_memory_gib
+    display.say(f"memory: about {plan.memory_gib:.1f} of {available:.1f} GiB; {len(plan.cells)} cells to run")
+    if plan.memory_gib > available:
+        display.say(
+            f"warning: gblup needs more memory than this process may use, and will most likely be killed. "
+            f"Compare on fewer animals, or on a machine with {plan.memory_gib:.0f} GiB."
+        )
 
 
 def _report(display: Display, run: Path) -> None:
@@ -240,18 +260,21 @@ def main() -> None:
     try:
         app()
     except GenialearnError as error:
-        _end(error, error.exit_code)
+        _end(error, error)
     except OSError as error:
-        _end(_files.os_error(error), 3)
+        _end(_files.os_error(error), error)
+    except MemoryError as error:
+        advice = "Use fewer animals or markers, or a larger machine."
+        _end(GenialearnError("memory", expected="enough of it", found=str(error) or "too little", advice=advice), error)
     except KeyboardInterrupt:
-        print("interrupted; repeat the command to resume it", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
-        _end(GenialearnError(f"unexpected {type(error).__name__}: {error}", advice="Repeat with --debug."), 1)
+        _end(GenialearnError(f"unexpected {type(error).__name__}: {error}", advice="Repeat with --debug."), error)
 
 
-def _end(error: Exception, code: int) -> None:
+def _end(message: GenialearnError, cause: Exception) -> None:
+    """Print one line, after the traceback where it was asked for, and end with the exit code of the error."""
     if "--debug" in sys.argv:
-        raise error
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(code)
+        traceback.print_exception(cause)
+    print("error:", "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(message)), file=sys.stderr)
+    sys.exit(message.exit_code)

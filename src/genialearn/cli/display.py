@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from genialearn.experiments.compare import Progress as Report
+Report = Callable[[str, int, int], None]
+"""Told what runs now, how many steps are done and how many there are."""
+
+REPEAT_AFTER = 30.0
+"""Seconds until a line is written again for a step that is still the same, where there is no terminal."""
 
 
 class Display:
@@ -39,8 +43,7 @@ class Display:
                 task = bar.add_task("", total=1)
                 yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
         else:
-            started = time.monotonic()
-            yield lambda what, done, total: self.say(f"[{time.monotonic() - started:6.0f} s] {done}/{total} {what}")
+            yield _Lines(self.say)
 
     def _bar(self) -> Progress:
         return Progress(
@@ -52,3 +55,32 @@ class Display:
             TimeRemainingColumn(),
             console=self._remarks,
         )
+
+
+class _Lines:
+    """Progress as lines: time, steps done, what is running, and the time left if the steps to come are like those."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._started = self._counted_since = time.monotonic()
+        self._what, self._said, self._done = "", self._started, 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done < self._done:
+            self._counted_since = now
+        self._done = done
+        if what == self._what and now < self._said + REPEAT_AFTER and done < total:
+            return
+        self._what, self._said = what, now
+        counted = now - self._counted_since
+        left = f", about {_duration(counted * (total - done) / done)} left" if counted > 1 and 0 < done < total else ""
+        self._say(f"[{_duration(now - self._started):>9}] {done}/{total} {what}{left}")
+
+
+def _duration(seconds: float) -> str:
+    """Return `48 s`, `12 min` or `3 h 05 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

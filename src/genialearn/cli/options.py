@@ -2,73 +2,79 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from genialearn.cohorts import CohortFiles
 from genialearn.errors import SettingError
 
-_INPUT = "Input, where not in the cohort folder"
+_INPUT = "Input, instead of the cohort folder's own files or beside them"
 _RUNNING = "Running"
 
-Folder = Annotated[
-    Path | None, typer.Argument(help="Cohort folder: genotypes.bed/.bim/.fam, traits.tsv, ...", show_default=False)
-]
-BFile = Annotated[
-    Path | None, typer.Option("--bfile", metavar="PREFIX", help="PLINK 1 fileset.", rich_help_panel=_INPUT)
-]
-Traits = Annotated[
-    Path | None, typer.Option("--traits", metavar="FILE", help="One record per animal: id, traits.", rich_help_panel=_INPUT)
-]
-Records = Annotated[
-    Path | None, typer.Option("--records", metavar="FILE", help="Repeated records: id, effects, traits.", rich_help_panel=_INPUT)
-]
-TraitNames = Annotated[
-    list[str] | None,
-    typer.Option("--trait", metavar="NAME", help="Trait to use; repeat for more. Default: all.", rich_help_panel=_INPUT),
-]
-TraitSettings = Annotated[
-    Path | None,
-    typer.Option("--trait-settings", metavar="FILE", help="traits.toml: unit, kind, fixed, ...", rich_help_panel=_INPUT),
-]
-Covariates = Annotated[
-    Path | None, typer.Option("--covariates", metavar="FILE", help="id, covariates.", rich_help_panel=_INPUT)
-]
-Fixed = Annotated[
-    str | None,
-    typer.Option("--fixed", metavar="FORMULA", help="Fixed effects, e.g. 'C(herd_year) + age'.", rich_help_panel=_INPUT),
-]
-Weights = Annotated[
-    Path | None, typer.Option("--weights", metavar="FILE", help="id, a weight per trait.", rich_help_panel=_INPUT)
-]
-PedigreeFile = Annotated[
-    Path | None,
-    typer.Option("--pedigree", metavar="FILE", help="id sire dam birth_year sex.", rich_help_panel=_INPUT),
-]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same result.", rich_help_panel=_RUNNING)]
-Threads = Annotated[int, typer.Option("--threads", help="0 for all cores.", rich_help_panel=_RUNNING)]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.", rich_help_panel=_RUNNING)]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Only errors and the result.", rich_help_panel=_RUNNING)]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_RUNNING)]
+
+def _input(name: str, metavar: str, help_text: str) -> Any:
+    return typer.Option(name, metavar=metavar, help=help_text, rich_help_panel=_INPUT)
+
+
+def _running(name: str, help_text: str, metavar: str | None = None) -> Any:
+    return typer.Option(name, metavar=metavar, help=help_text, rich_help_panel=_RUNNING)
+
+
+Seed = Annotated[int, _running("--seed", "Of everything random: the same seed gives the same result.", "N")]
+Threads = Annotated[int, _running("--threads", "CPU cores to use; 0 for all that this job has.", "N")]
+Force = Annotated[bool, _running("--force", "Replace what is in the output folder.")]
+Quiet = Annotated[bool, _running("--quiet", "Print only the result, and errors.")]
+Debug = Annotated[bool, _running("--debug", "Show the traceback of an error.")]
 
 
 def cohort_files(
-    folder: Path | None,
     *,
-    bfile: Path | None,
-    traits: Path | None,
-    records: Path | None,
-    trait: list[str] | None,
-    trait_settings: Path | None,
-    covariates: Path | None,
-    fixed: str | None,
-    weights: Path | None,
-    pedigree: Path | None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="COHORT",
+            help="Cohort folder: genotypes.bed/.bim/.fam and traits.tsv (or records.tsv), and where there are any "
+            "pedigree.tsv, covariates.tsv, weights.tsv, traits.toml.",
+            show_default=False,
+        ),
+    ] = None,
+    bfile: Annotated[
+        Path | None, _input("--bfile", "PREFIX", "Genotypes: PREFIX.bed, PREFIX.bim and PREFIX.fam (PLINK 1).")
+    ] = None,
+    traits: Annotated[
+        Path | None, _input("--traits", "FILE", "Phenotypes, one row an animal: id, then a column a trait, NA if none.")
+    ] = None,
+    records: Annotated[
+        Path | None, _input("--records", "FILE", "Phenotypes, repeated records: id, environment, effects, traits.")
+    ] = None,
+    trait: Annotated[
+        list[str] | None, _input("--trait", "NAME", "Column to use as a trait; repeat for more. Default: all.")
+    ] = None,
+    trait_settings: Annotated[
+        Path | None, _input("--trait-settings", "FILE", "Unit, kind, direction, fixed effects of each trait (TOML).")
+    ] = None,
+    covariates: Annotated[
+        Path | None, _input("--covariates", "FILE", "What fixed effects may name: id, then a column each.")
+    ] = None,
+    fixed: Annotated[
+        str | None, _input("--fixed", "FORMULA", "Fixed effects of all traits, beside a mean: 'C(herd_year) + age'.")
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        _input("--weights", "FILE", "Relative precision of records such as DRP: id, then a column a trait."),
+    ] = None,
+    pedigree: Annotated[
+        Path | None, _input("--pedigree", "FILE", "id, sire, dam, and where known birth_year and sex; 0 is unknown.")
+    ] = None,
 ) -> CohortFiles:
     """Return the files that a command's options describe: those of the folder, each replaceable by an option."""
-    given = {
+    given: dict[str, Any] = {
         "bfile": bfile,
         "traits": traits,
         "records": records,
@@ -82,5 +88,32 @@ def cohort_files(
     if folder is not None:
         return CohortFiles.in_folder(folder, **given)
     if bfile is None:
-        raise SettingError("input", expected="a cohort folder, or --bfile and --traits", found="neither")
+        raise SettingError(
+            "input",
+            expected="a cohort folder, or --bfile and --traits",
+            found="neither",
+            advice="See --help for what a cohort folder holds.",
+        )
     return CohortFiles(**{name: value for name, value in given.items() if value is not None})
+
+
+def takes_cohort(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of `cohort_files`; it receives the answer as its argument `files`."""
+    shared = inspect.signature(cohort_files, eval_str=True).parameters
+    own = inspect.signature(command, eval_str=True).parameters
+    parameters = [*shared.values(), *(parameter for name, parameter in own.items() if name != "files")]
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        command(files=cohort_files(**{name: given.pop(name) for name in shared}), **given)
+
+    vars(with_options)["__signature__"] = inspect.Signature(parameters)
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
+
+
+def print_version(asked: bool) -> None:
+    """Print the version and end, where `--version` was given."""
+    if asked:
+        print(f"genialearn {importlib.metadata.version('genialearn')}")
+        raise typer.Exit

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from genialearn._arrays import StrArray
+from genialearn._arrays import BoolArray, StrArray
 from genialearn.cohorts.cohort import Cohort
 from genialearn.errors import AlignmentError, examples
 from genialearn.genotypes import GenotypeMatrix
 from genialearn.records import Pedigree, RecordTable
-from genialearn.records.effects import usable
+from genialearn.records.effects import without_incomplete
+from genialearn.records.traits import varies
+
+_PLINK_MISSING = -9.0
+_SUSPICION = "kept as a number; write NA where nothing was recorded"
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Reconciliation:
         """Return the report as lines of text, counts before examples."""
         return [
             f"{finding.n:,} {finding.what}: {finding.action}"
-            + (f" ({examples(finding.examples)})" if finding.examples else "")
+            f" ({', '.join(finding.examples)}{', ...' if finding.n > len(finding.examples) else ''})"
             for finding in self.findings
         ] or ["every animal has genotype and records"]
 
@@ -68,52 +72,81 @@ def align(
     Raises
     ------
     AlignmentError
-        Where no animal has both genotype and records.
+        Where no animal has both genotype and records, or a trait has no two records that differ.
+    SettingError
+        Where a formula of fixed effects can't be computed.
     """
-    records, incomplete = _without_incomplete_effects(records)
-    has_genotype = np.isin(records.animals, genotypes.animals)
-    has_record = np.isfinite(records.values).any(axis=1)
-    common = set(records.animals[has_genotype & has_record])
-    if not common:
-        raise AlignmentError(
-            "cohort",
-            expected="animals with both genotype and records",
-            found=f"none: the genotypes name {examples(genotypes.animals)}; the records {examples(records.animals)}",
-            advice="The ids of the traits must be the second column (IID) of the .fam file.",
-        )
-    recorded = np.array([name in common for name in genotypes.animals], dtype=bool)
-    kept = np.ones(len(recorded), dtype=bool) if keep_unrecorded else recorded
+    has_genotype = _among(records.animals, genotypes.animals)
+    complete, incomplete = without_incomplete(records.select(np.flatnonzero(has_genotype)))
+    usable = complete.select(np.flatnonzero(_is_recorded(complete)))
+    if not len(usable.animals):
+        raise _nothing_left(genotypes.animals, records.animals, incomplete)
+    _check_traits_vary(usable)
+    recorded = _among(genotypes.animals, usable.animals)
+    kept = recorded | keep_unrecorded
     cohort = Cohort(
-        genotypes if kept.all() else genotypes.select(animals=kept),
-        _by_animal(records.select(np.flatnonzero(has_genotype & has_record)), genotypes.animals),
-        pedigree,
+        genotypes if kept.all() else genotypes.select(animals=kept), _by_animal(usable, genotypes.animals), pedigree
     )
-    findings = (
-        _finding("records lacking a fixed effect", incomplete, "dropped"),
-        _finding("animals with records but no genotype", _distinct(records.animals[~has_genotype]), "dropped"),
-        _finding(
-            "genotyped animals without records", genotypes.animals[~recorded], "kept" if keep_unrecorded else "dropped"
-        ),
-        _finding("animals unknown to the pedigree", _strangers(cohort), "kept without parents or birth year"),
+    strays = _distinct(records.animals[_is_recorded(records) & ~has_genotype])
+    found = (
+        ("animals with records but no genotype", strays, "dropped"),
+        ("records lacking a fixed effect", incomplete, "dropped"),
+        ("genotyped animals without records", genotypes.animals[~recorded], "kept" if keep_unrecorded else "dropped"),
+        ("animals unknown to the pedigree", _strangers(cohort), "kept without parents or birth year"),
+        ("animals with -9 for a trait that is never negative otherwise", _suspects(usable), _SUSPICION),
     )
-    return cohort, Reconciliation(tuple(f for f in findings if f.n), len(cohort), cohort.genotypes.shape[1])
+    findings = tuple(
+        Finding(what, len(animals), tuple(animals[:3]), action) for what, animals, action in found if len(animals)
+    )
+    return cohort, Reconciliation(findings, *cohort.genotypes.shape)
 
 
-def _without_incomplete_effects(records: RecordTable) -> tuple[RecordTable, StrArray]:
-    """Return the records without those whose fixed effects aren't all known, and the animals concerned."""
-    values = records.values.copy()
-    complete_by = {trait.fixed: usable(trait.fixed, records.effects) for trait in records.traits}
-    lost = np.zeros(len(values), dtype=bool)
-    for column, trait in enumerate(records.traits):
-        incomplete = ~complete_by[trait.fixed]
-        lost |= incomplete & np.isfinite(values[:, column])
-        values[incomplete, column] = np.nan
-    return replace(records, values=values), records.animals[lost]
+def _among(animals: StrArray, others: StrArray) -> BoolArray:
+    known = set(others)
+    return np.array([name in known for name in animals], dtype=bool)
+
+
+def _is_recorded(records: RecordTable) -> BoolArray:
+    return np.asarray(np.isfinite(records.values).any(axis=1), dtype=bool)
+
+
+def _nothing_left(genotyped: StrArray, recorded: StrArray, incomplete: StrArray) -> AlignmentError:
+    if len(incomplete):
+        return AlignmentError(
+            "cohort",
+            expected="animals with genotype, records and fixed effects",
+            found=f"none: {len(incomplete):,} records lack a fixed effect, of {examples(incomplete)}",
+            advice="Use another formula, or covariates of these animals.",
+        )
+    return AlignmentError(
+        "cohort",
+        expected="animals with both genotype and records",
+        found=f"none: the genotypes name {examples(genotyped)}; the records {examples(recorded)}",
+        advice="The ids of the traits must be the second column (IID) of the .fam file.",
+    )
 
 
 def _by_animal(records: RecordTable, animals: StrArray) -> RecordTable:
     row_of = {name: row for row, name in enumerate(animals)}
     return records.select(np.argsort([row_of[name] for name in records.animals], kind="stable"))
+
+
+def _check_traits_vary(records: RecordTable) -> None:
+    constant = [name for name, values in zip(records.trait_names, records.values.T, strict=True) if not varies(values)]
+    if constant:
+        raise AlignmentError(
+            "cohort",
+            expected="records that differ, of every trait, on animals with genotype",
+            found=f"{len(constant)} traits without: {examples(constant)}",
+            advice="Name the traits to use with --trait.",
+        )
+
+
+def _suspects(records: RecordTable) -> StrArray:
+    """Return the animals with the record -9, PLINK's missing phenotype, of a trait that else is never negative."""
+    is_code = records.values == _PLINK_MISSING
+    otherwise_negative = ((records.values < 0) & ~is_code).any(axis=0)
+    return _distinct(records.animals[(is_code & ~otherwise_negative).any(axis=1)])
 
 
 def _strangers(cohort: Cohort) -> StrArray:
@@ -124,7 +157,3 @@ def _strangers(cohort: Cohort) -> StrArray:
 
 def _distinct(animals: StrArray) -> StrArray:
     return np.array(list(dict.fromkeys(animals)), dtype=object)
-
-
-def _finding(what: str, animals: StrArray, action: str) -> Finding:
-    return Finding(what, len(animals), tuple(animals[:3]), action)

@@ -13,7 +13,7 @@ from genialearn.cohorts.cohort import Cohort
 from genialearn.errors import FileFormatError, InputError, SettingError
 from genialearn.genotypes import read_plink
 from genialearn.genotypes.plink import fileset
-from genialearn.records import read_pedigree, read_records, tables, with_covariates, with_weights
+from genialearn.records import RecordTable, read_pedigree, read_records, tables, with_covariates, with_weights
 
 
 @dataclass(frozen=True)
@@ -96,18 +96,22 @@ def read_cohort(files: CohortFiles) -> tuple[Cohort, Reconciliation]:
             found="neither" if files.traits is None else "both",
         )
     genotypes = read_plink(files.bfile)
-    repeated = files.records is not None
-    path = files.records if files.records is not None else files.traits
-    assert path is not None
-    records = read_records(path, names=files.trait_names, settings=files.trait_settings, repeated=repeated)
-    if files.covariates is not None:
-        records = with_covariates(records, files.covariates)
-    if files.fixed is not None:
-        records = records.with_fixed(files.fixed)
-    if files.weights is not None:
-        records = with_weights(records, files.weights)
+    records = _read_records(files)
     pedigree = None if files.pedigree is None else read_pedigree(files.pedigree)
     return align(genotypes, records, pedigree)
+
+
+def _read_records(files: CohortFiles) -> RecordTable:
+    path = files.traits if files.records is None else files.records
+    assert path is not None, "one of the two is there"
+    records = read_records(
+        path, names=files.trait_names, settings=files.trait_settings, repeated=files.records is not None
+    )
+    if files.covariates is not None:
+        records = with_covariates(records, files.covariates)
+    if files.weights is not None:
+        records = with_weights(records, files.weights)
+    return records if files.fixed is None else records.with_fixed(files.fixed)
 
 
 def _truth_tables(folder: Path) -> dict[str, Path]:
@@ -119,15 +123,27 @@ def read_truth(files: CohortFiles) -> dict[str, pd.DataFrame]:
     """Return the true values of a simulated cohort: `breeding_values` and `genetic_values`, animals x traits.
 
     Only validation may look at them. Without a truth folder the answer is empty.
+
+    Raises
+    ------
+    InputError
+        Where the folder isn't there, or a table in it can't be read.
     """
     if files.truth is None:
         return {}
+    if not files.truth.is_dir():
+        raise InputError(
+            str(files.truth),
+            expected="a folder with breeding_values.tsv and genetic_values.tsv",
+            found="a file" if files.truth.exists() else "nothing",
+            advice="Name the folder truth of a simulated cohort.",
+        )
     return {name: _truth_table(path) for name, path in _truth_tables(files.truth).items()}
 
 
 def _truth_table(path: Path) -> pd.DataFrame:
-    table = tables.read_table(path).set_index("id")
-    values = {name: tables.numbers(path, table[name]) for name in table.columns}
+    table = tables.read_table(path)
+    values = {name: tables.numbers(path, table[name]) for name in table.columns if name != "id"}
     if not values:
-        raise FileFormatError(str(path), expected="one column a trait", found="none")
-    return pd.DataFrame(values, index=table.index)
+        raise FileFormatError(str(path), expected="one column a trait", found="none", advice="Simulate it anew.")
+    return pd.DataFrame(values, index=pd.Index(table["id"]))

@@ -1,19 +1,20 @@
 """One cell: one model on one split, in a process of its own, with its costs by stage.
 
-Run as ``python -m genialearn.experiments.cell FOLDER MODEL SPLIT``. The process reads the inputs that `run.json` names,
-fits on the training animals, predicts the test animals without their records, and leaves a table and a JSON file.
+The process reads the inputs that `run.json` names, fits on the training animals, predicts the test animals without
+their records, and leaves a table and a JSON file. What it has to say meanwhile, it says in lines of JSON on the channel
+that was its standard output: the stage that begins, and the failure that ends it.
 """
 
 from __future__ import annotations
 
-import resource
+import json
+import os
+import signal
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,50 +23,22 @@ from genialearn import _files
 from genialearn.cohorts import Cohort, read_cohort
 from genialearn.contracts import HasHeritability, HasHistory, HasNotes, Predictor
 from genialearn.errors import GenialearnError
-from genialearn.experiments.runs import CellKey, RunFolder, files_from_settings
-from genialearn.predictors import make_predictor
+from genialearn.experiments.costs import MemoryWatch, Stopwatch
+from genialearn.experiments.inputs import check_unchanged, files_from_settings
+from genialearn.experiments.runs import CellKey, RunFolder
+from genialearn.predictors import REFERENCE, make_predictor
 from genialearn.validation.splits import Split, SplitScheme
+
+if TYPE_CHECKING:
+    from genialearn.predictors.gblup import GBLUP
 
 WHOLE = "whole"
 """The split on which GBLUP sees all records, to estimate fixed effects once."""
 
+WHOLE_CELL = CellKey(REFERENCE, WHOLE)
+"""What comes first: it frees the records that all models are judged by of their fixed effects."""
 
-@dataclass
-class Stopwatch:
-    """Wall time, CPU time and peak memory of each stage."""
-
-    stages: list[dict[str, float | str]] = field(default_factory=list)
-    current: str = "start"
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure a block."""
-        self.current = name
-        wall, cpu = time.perf_counter(), _cpu_seconds()
-        yield
-        self.stages.append(
-            {
-                "stage": name,
-                "wall_s": round(time.perf_counter() - wall, 3),
-                "cpu_s": round(_cpu_seconds() - cpu, 3),
-                "peak_rss_mib": round(peak_memory_mib(), 1),
-            }
-        )
-
-
-def _cpu_seconds() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def peak_memory_mib() -> float:
-    """Return the highest resident memory of this process so far, plus that of its largest finished child, in MiB."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024 + children
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2 + children
+Tell = Callable[[dict[str, Any]], None]
 
 
 def run_splits(cohort: Cohort, settings: dict[str, Any]) -> list[Split]:
@@ -74,35 +47,51 @@ def run_splits(cohort: Cohort, settings: dict[str, Any]) -> list[Split]:
     return scheme.splits(cohort, rng=np.random.default_rng([settings["seed"], 0]))
 
 
-def run_cell(folder: RunFolder, key: CellKey) -> None:
-    """Fit and predict one cell and write what it leaves; a failure is written too, and raised."""
-    watch = Stopwatch()
+def run_cell(folder: RunFolder, key: CellKey, tell: Tell) -> bool:
+    """Fit and predict one cell and write what it leaves; return whether it did.
+
+    Parameters
+    ----------
+    folder, key
+        Where and which.
+    tell
+        Called with {"stage": name} as a stage begins, and with a description of the error that ended the cell.
+    """
+    memory = MemoryWatch()
+    memory.start()
     try:
-        _run(folder, key, watch)
+        _run(folder, key, Stopwatch(lambda stage: tell({"stage": stage}), memory.peak_mib))
     except Exception as error:
-        known = isinstance(error, GenialearnError)
-        message = str(error) if known else f"{type(error).__name__}: {error}"
-        facts = {"stage": watch.current, "error": type(error).__name__, "message": message}
-        _files.write_json(folder.cell(key, "error.json"), facts)
-        raise
+        tell(_description(error))
+        return False
+    return True
+
+
+def _description(error: Exception) -> dict[str, Any]:
+    name = type(error).__name__
+    if not isinstance(error, GenialearnError):
+        return {"error": name, "message": f"{name}: {error}"}
+    parts = {part: getattr(error, part) for part in ("where", "expected", "found", "advice")}
+    return {"error": name, "message": str(error), "parts": parts}
 
 
 def _run(folder: RunFolder, key: CellKey, watch: Stopwatch) -> None:
-    settings = folder.read_state()["settings"]
+    state = folder.read_state()
+    settings = state["settings"]
     with watch.stage("read"):
-        cohort, _ = read_cohort(files_from_settings(settings["files"]))
+        files = files_from_settings(settings["files"])
+        check_unchanged(files, state["inputs"])
+        cohort, _ = read_cohort(files)
         train, test = _parts(cohort, settings, key.split)
-    with watch.stage("fit"):
         model = make_predictor(key.model, seed=settings["seed"], threads=settings["threads"])
+    with watch.stage("fit"):
         model.fit(train)
     with watch.stage("predict"):
-        predicted = model.predict(test.without_records())
-    if not np.isfinite(predicted).all():
-        raise GenialearnError(f"model {key.model}", expected="finite predictions", found="NaN or infinite ones")
+        predicted = _checked(model.predict(test.without_records()), key)
+    watch.announce("write")
+    table = pd.DataFrame(predicted, columns=cohort.records.trait_names).assign(id=test.animals)
     if key.split == WHOLE:
-        table = _adjusted_table(model, cohort)
-    else:
-        table = pd.DataFrame(predicted, columns=cohort.records.trait_names).assign(id=test.animals)
+        table = _adjusted_table(cast("GBLUP", model), cohort)
     _files.write_parquet(folder.cell(key, "parquet"), table)
     _files.write_json(folder.cell(key, "json"), {**_facts(model), "stages": watch.stages, **_sizes(train)})
 
@@ -114,16 +103,24 @@ def _parts(cohort: Cohort, settings: dict[str, Any], label: str) -> tuple[Cohort
     return cohort.select(split.train), cohort.select(split.test)
 
 
-def _adjusted_table(model: Predictor, cohort: Cohort) -> pd.DataFrame:
+def _checked(predicted: np.ndarray, key: CellKey) -> np.ndarray:
+    wrong = int(np.sum(~np.isfinite(predicted)))
+    if wrong:
+        raise GenialearnError(
+            f"model {key.model}", expected="finite predictions", found=f"{wrong:,} that are NaN or infinite"
+        )
+    return predicted
+
+
+def _adjusted_table(model: GBLUP, cohort: Cohort) -> pd.DataFrame:
     """Return records without fixed effects and their weights, one row an animal: what predictions are judged by."""
     from genialearn.predictors.mixed import adjusted_by_animal
 
-    values, weights = adjusted_by_animal(getattr(model, "models_"), len(cohort))
+    values, weights = adjusted_by_animal(model.models_, len(cohort))
     names = cohort.records.trait_names
-    columns = {("observed", name): values[:, t] for t, name in enumerate(names)}
-    columns |= {("weight", name): weights[:, t] for t, name in enumerate(names)}
-    table = pd.DataFrame({f"{kind}:{name}": column for (kind, name), column in columns.items()})
-    return table.assign(id=cohort.canonical().animals)
+    columns = {f"observed:{name}": values[:, t] for t, name in enumerate(names)}
+    columns |= {f"weight:{name}": weights[:, t] for t, name in enumerate(names)}
+    return pd.DataFrame(columns).assign(id=cohort.canonical().animals)
 
 
 def _facts(model: Predictor) -> dict[str, Any]:
@@ -144,14 +141,33 @@ def _sizes(train: Cohort) -> dict[str, int]:
 
 
 def main() -> int:
-    """Run the cell that the command line names; its failure is in its error file."""
+    """Run the cell that the command line names: FOLDER MODEL SPLIT."""
     folder, model, split = sys.argv[1:]
-    try:
-        run_cell(RunFolder(Path(folder)), CellKey(model, split))
-    except GenialearnError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    return 0 if run_cell(RunFolder(Path(folder)), CellKey(model, split), _channel()) else 1
+
+
+def _channel() -> Tell:
+    """Take standard output for messages to the parent; what libraries print goes to standard error from now on."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def tell(message: dict[str, Any]) -> None:
+        print(json.dumps(message), file=channel, flush=True)
+
+    return tell
+
+
+def _end_with_parent() -> None:
+    """Wait until standard input ends: the parent holds its other end and never writes. Then end all that was started.
+
+    So nothing goes on computing for a parent that was killed.
+    """
+    while os.read(0, 1):
+        pass
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 if __name__ == "__main__":

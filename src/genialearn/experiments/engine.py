@@ -7,48 +7,131 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from genialearn import _files
+from genialearn import errors
 from genialearn.experiments.runs import CellKey, RunFolder
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+PROGRAM = ("-c", "import sys; from genialearn.experiments.cell import main; sys.exit(main())")
+"""What a cell's Python runs; not `-m`, which would load the module twice."""
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that ended without predictions."""
+    """A cell that ended without predictions.
+
+    Parameters
+    ----------
+    key
+        Which one.
+    stage
+        What it was doing: "start", "read", "fit", "predict" or "write".
+    error
+        Name of the exception's class, or "ProcessEnded".
+    message
+        What it said.
+    parts
+        The four parts of the message, where it is one of this package's.
+    """
 
     key: CellKey
     stage: str
     error: str
     message: str
+    parts: dict[str, str] | None = None
+
+    @property
+    def concerns_the_run(self) -> bool:
+        """Whether nothing that follows can do better: inputs that can't be read, results that can't be written."""
+        return self.stage in ("read", "write") and issubclass(self._kind, errors.InputError)
+
+    def as_error(self) -> errors.GenialearnError:
+        """Return the failure as the error that ends the run."""
+        if self.parts is not None:
+            return self._kind(**self.parts)
+        return errors.GenialearnError(str(self.key), expected="predictions", found=self.message)
+
+    @property
+    def _kind(self) -> type[errors.GenialearnError]:
+        found = vars(errors).get(self.error) if self.parts is not None else None
+        return found if isinstance(found, type) else errors.GenialearnError
 
 
 def run_in_process(folder: RunFolder, key: CellKey, *, threads: int) -> Failure | None:
-    """Run one cell in a process of its own; return its failure, or None."""
-    error_file = folder.cell(key, "error.json")
-    error_file.unlink(missing_ok=True)
-    environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
-    finished = subprocess.run(
-        [sys.executable, "-m", "genialearn.experiments.cell", str(folder.path), key.model, key.split],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode == 0 and folder.is_done(key):
+    """Run one cell in a process of its own; return its failure, or None.
+
+    The process is the head of its own group, which ends with this process, however that ends.
+    """
+    command = [sys.executable, "-P", *PROGRAM, str(folder.path), key.model, key.split]
+    code, messages, remarks = _run(command, _environment(threads))
+    if code == 0 and folder.is_done(key):
         return None
-    if error_file.is_file():
-        facts = json.loads(_files.read_text(error_file))
-        return Failure(key, facts["stage"], facts["error"], facts["message"])
-    return Failure(key, "start", "ProcessEnded", _ending(finished.returncode, finished.stderr))
+    return _failure(key, code, messages, remarks)
 
 
-def _ending(code: int, stderr: str) -> str:
+def _environment(threads: int) -> dict[str, str]:
+    """Return this process's environment: the same place to import from, and the number of threads."""
+    path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
+    return {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
+
+
+def _run(command: Sequence[str], environment: dict[str, str]) -> tuple[int, str, str]:
+    with (
+        _lifeline() as lifeline,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=lifeline,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            messages, remarks = process.communicate()
+        except BaseException:  # an interrupt above all: the process hears of it only from here
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, messages, remarks
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """Give a file to read from that ends when this process does, or the block."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def _failure(key: CellKey, code: int, messages: str, remarks: str) -> Failure:
+    told = [json.loads(line) for line in messages.splitlines()]
+    stage = next((message["stage"] for message in reversed(told) if "stage" in message), "start")
+    if told and "error" in told[-1]:
+        return Failure(key, stage, **told[-1])
+    return Failure(key, stage, "ProcessEnded", _ending(code, remarks))
+
+
+def _ending(code: int, remarks: str) -> str:
     if code == -signal.SIGKILL:
         return "the process was killed: most likely it needed more memory than there is"
-    lines = [line for line in stderr.strip().splitlines() if line.strip()]
+    lines = [line.strip() for line in remarks.splitlines() if line.strip()]
     last = lines[-1] if lines else "it said nothing"
     return f"the process ended by signal {-code}: {last}" if code < 0 else f"the process ended with exit {code}: {last}"

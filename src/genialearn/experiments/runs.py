@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genialearn import _files
-from genialearn.cohorts import CohortFiles
 from genialearn.errors import InputError
 
 RUN, SCORES, COMPARISONS, COSTS = "run.json", "scores.tsv", "comparisons.tsv", "costs.tsv"
-PREDICTIONS, FAILURES, COHORT = "predictions.parquet", "failures.tsv", "cohort.json"
+PREDICTIONS, FAILURES, COHORT, REPORT = "predictions.parquet", "failures.tsv", "cohort.json", "report.html"
+FILES = (SCORES, COMPARISONS, COSTS, PREDICTIONS, FAILURES, COHORT, REPORT, RUN)
+"""Everything that a finished run leaves; `run.json` goes last, since it marks the folder as a run's."""
+
+CELLS = "cells"
+"""Folder of the results of single cells, gone when the run is finished."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +47,33 @@ class RunFolder:
 
     path: Path
 
-    def begin(self, content: dict[str, Any], *, force: bool) -> bool:
-        """Create the folder, or take up its unfinished run; return whether there was one to take up.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from filling the folder at the same time; an empty one made here doesn't stay.
+
+        Raises
+        ------
+        InputError
+            Where another process holds it, or it can't be made.
+        """
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        handle = _open_folder(self.path)
+        try:
+            _lock(handle, self.path)
+            yield
+        finally:
+            os.close(handle)
+            for folder in missing:
+                with suppress(OSError):  # it holds the run
+                    folder.rmdir()
+
+    def begin(self, content: dict[str, Any], *, force: bool) -> None:
+        """Write the run's identity into the folder, or take up its unfinished run.
 
         Parameters
         ----------
         content
-            What `run.json` will hold; its "settings" and the digests of its "inputs" are the identity of a run.
+            What `run.json` will hold; its version, "settings" and digests of "inputs" are the identity of a run.
         force
             Whether a finished or different run is replaced.
 
@@ -55,39 +82,71 @@ class RunFolder:
         InputError
             Where the folder holds something else, or a run that is finished or differs.
         """
-        resumed = self._check(content, force=force)
-        if self.path.exists() and not resumed:
-            shutil.rmtree(self.path)
+        self.check(content, force=force)
+        if force or not (self.path / RUN).is_file():
+            self.clear()
+        else:
+            self._remove_unfinished_files()
         self.write_state({**content, "status": "running"})
-        return resumed
 
     def check(self, content: dict[str, Any], *, force: bool) -> None:
         """Raise what `begin` would raise, and touch nothing."""
-        self._check(content, force=force)
+        self.check_free(force=force)
+        if (self.path / RUN).is_file() and not force:
+            self._check_same(content)
 
-    def _check(self, content: dict[str, Any], *, force: bool) -> bool:
+    def check_free(self, *, force: bool) -> None:
+        """Raise `InputError` where no comparison may begin or go on here, whatever its settings."""
         if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
-            return False
-        if not (self.path / RUN).is_file():
+            return
+        found = self._state_of_a_run()
+        if found is None:
             raise InputError(
-                str(self.path), expected="a new folder, or one that a comparison made",
-                found="something else", advice="Choose another --out; nothing was changed.",
+                str(self.path),
+                expected="a new folder, or one that a comparison made",
+                found="another folder" if self.path.is_dir() else "a file",
+                advice="Choose another --out; nothing was changed.",
             )
-        if force:
-            return False
-        found = self.read_state()
-        if found.get("status") == "finished":
+        if found.get("status") == "finished" and not force:
             raise InputError(
-                str(self.path), expected="a new or unfinished run folder", found="a finished one",
+                str(self.path),
+                expected="a new or unfinished run folder",
+                found="a finished one",
                 advice="Choose another --out, or replace it with --force.",
             )
-        difference = _difference(_identity(found), _identity(content))
-        if difference:
+
+    def _state_of_a_run(self) -> dict[str, Any] | None:
+        """Return the content of `run.json`, or None where the folder isn't a comparison's."""
+        with suppress(InputError, ValueError):
+            state = self.read_state()
+            if isinstance(state, dict) and {"genialearn", "settings"} <= state.keys():
+                return state
+        return None
+
+    def _check_same(self, content: dict[str, Any]) -> None:
+        found, given = _identity(self.read_state()), _identity(content)
+        different = [name for name in given | found if found.get(name) != given.get(name)]
+        if different:
             raise InputError(
-                str(self.path), expected="the unfinished run's own settings and inputs", found=f"another {difference}",
+                str(self.path),
+                expected="the settings and inputs of the unfinished run there",
+                found=f"a difference in {', '.join(different)}",
                 advice="Repeat its command to resume it, choose another --out, or replace it with --force.",
             )
-        return True
+
+    def _remove_unfinished_files(self) -> None:
+        for leftover in self.path.rglob(".*.part"):
+            leftover.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove what a comparison wrote, and nothing else."""
+        self.remove_cells()
+        for name in FILES:
+            (self.path / name).unlink(missing_ok=True)
+
+    def remove_cells(self) -> None:
+        """Remove the cells' own files."""
+        shutil.rmtree(self.path / CELLS, ignore_errors=True)
 
     def read_state(self) -> dict[str, Any]:
         """Return the content of `run.json`."""
@@ -100,11 +159,11 @@ class RunFolder:
 
     def cell(self, key: CellKey, ending: str) -> Path:
         """Return the path of one of a cell's files."""
-        return self.path / "cells" / key.model / f"{key.split}.{ending}"
+        return self.path / CELLS / key.model / f"{key.split}.{ending}"
 
     def is_done(self, key: CellKey) -> bool:
         """Return whether a cell has finished."""
-        return self.cell(key, "json").is_file()
+        return self.cell(key, "json").is_file() and self.cell(key, "parquet").is_file()
 
     def cell_facts(self, key: CellKey) -> dict[str, Any]:
         """Return what a finished cell wrote beside its predictions."""
@@ -112,43 +171,37 @@ class RunFolder:
         return facts
 
 
+def _open_folder(path: Path) -> int:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise _files.os_error(error, path) from error
+
+
+def _lock(handle: int, path: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(
+            str(path),
+            expected="a folder that no other process is filling",
+            found="one that another comparison is filling",
+            advice="Wait for it, or choose another --out.",
+        ) from None
+    except OSError:
+        pass  # a file system without locks
+
+
 def _identity(content: dict[str, Any]) -> dict[str, Any]:
-    inputs = {item["name"]: item["sha256"] for item in content.get("inputs", [])}
-    settings = {key: value for key, value in content.get("settings", {}).items() if key != "threads"}
-    return {**settings, **{f"input {name}": digest for name, digest in inputs.items()}}
-
-
-def _difference(found: dict[str, Any], given: dict[str, Any]) -> str:
-    return next((key for key in sorted(found.keys() | given.keys()) if found.get(key) != given.get(key)), "")
-
-
-def describe_inputs(files: CohortFiles) -> list[dict[str, Any]]:
-    """Return name, path, size and digest of every input file."""
-    return [
-        {"name": name, "path": str(path), "bytes": path.stat().st_size, "sha256": _files.digest(path)}
-        for name, path in files.paths().items()
-    ]
-
-
-def files_as_settings(files: CohortFiles) -> dict[str, Any]:
-    """Return the cohort's files as JSON, paths absolute."""
+    """Return what must be the same for a run to be resumed, by the words that an error uses; files by content."""
+    settings = content["settings"]
+    chosen = settings.get("files", {})
+    inputs = {f"the file of {item['name']}": item["sha256"] for item in content.get("inputs", [])}
     return {
-        name: str(value.resolve()) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-        for name, value in vars(files).items()
-        if value is not None
+        **{name: settings.get(name) for name in ("models", "split", "seed")},
+        "traits": list(chosen.get("trait_names", ())),
+        "fixed effects": chosen.get("fixed"),
+        **inputs,
+        "version of genialearn": content["genialearn"],
     }
-
-
-def files_from_settings(settings: dict[str, Any]) -> CohortFiles:
-    """Return the cohort's files from JSON."""
-    others = {"trait_names": tuple(settings.get("trait_names", ())), "fixed": settings.get("fixed")}
-    paths = {name: Path(value) for name, value in settings.items() if name not in others}
-    return CohortFiles(**paths, **others)
-
-
-def remove_cells(folder: RunFolder, keys: Iterable[CellKey]) -> None:
-    """Remove the cells' own files once everything in them stands in the tables."""
-    for key in keys:
-        for ending in ("json", "parquet", "error.json"):
-            folder.cell(key, ending).unlink(missing_ok=True)
-    shutil.rmtree(folder.path / "cells", ignore_errors=True)

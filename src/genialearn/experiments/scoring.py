@@ -77,7 +77,10 @@ def _scores(
     ]
     targets += [(truth, np.ones_like(truth), (TRUTHS[name],)) for name, truth in judged.truths.items()]
     for target, weights, metrics in targets:
-        parts = [_slice(judged, split, by_split[split.label], column, target, weights) for split in splits]
+        parts = [
+            _slice(judged, split, by_split[split.label][:, column], column, target=target, weights=weights)
+            for split in splits
+        ]
         filled = [(split.label, part) for split, part in zip(splits, parts, strict=True) if len(part)]
         for metric in metrics:
             for label, part in filled:
@@ -87,14 +90,14 @@ def _scores(
 
 
 def _slice(
-    judged: Judged, split: Split, predicted: FloatArray, column: int, target: FloatArray, weights: FloatArray
+    judged: Judged, split: Split, predicted: FloatArray, column: int, *, target: FloatArray, weights: FloatArray
 ) -> Slice:
     observed = target[split.test, column]
     known = np.isfinite(observed)
     heritability = judged.heritabilities.get(split.label)
     return Slice(
         observed[known],
-        predicted[known, column],
+        predicted[known],
         weights[split.test, column][known],
         float("nan") if heritability is None else float(heritability[column]),
         judged.traits[column].direction == "lower",
@@ -176,23 +179,24 @@ def pooled_pairs(
     )
 
 
-def prediction_table(judged: Judged, predicted: Predicted) -> pd.DataFrame:
-    """Return `predictions.parquet`: one row an animal, trait, model and split."""
+def prediction_tables(judged: Judged, predicted: Predicted) -> Iterator[pd.DataFrame]:
+    """Give `predictions.parquet` model by model and split by split: one row an animal and trait."""
+    for model, by_split in predicted.items():
+        for split in judged.splits:
+            if split.label in by_split:
+                yield _prediction_table(judged, model, split, by_split[split.label])
+
+
+def _prediction_table(judged: Judged, model: str, split: Split, predicted: FloatArray) -> pd.DataFrame:
     names = [trait.name for trait in judged.traits]
-    parts = [
-        pd.DataFrame(
-            {
-                "id": np.repeat(judged.animals[split.test], len(names)),
-                "trait": np.tile(np.array(names, dtype=object), len(split.test)),
-                "model": model,
-                "split": split.label,
-                "observed": judged.observed[split.test].ravel(),
-                "predicted": by_split[split.label].ravel(),
-                "weight": judged.weights[split.test].ravel(),
-            }
-        )
-        for model, by_split in predicted.items()
-        for split in judged.splits
-        if split.label in by_split
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(
+        {
+            "id": np.repeat(judged.animals[split.test], len(names)),
+            "trait": np.tile(np.array(names, dtype=object), len(split.test)),
+            "model": model,
+            "split": split.label,
+            "observed": judged.observed[split.test].ravel(),
+            "predicted": predicted.ravel(),
+            "weight": judged.weights[split.test].ravel(),
+        }
+    )

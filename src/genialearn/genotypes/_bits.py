@@ -25,7 +25,9 @@ _DOSAGE_OF_CODE = np.array([2, MISSING, 1, 0], dtype=np.int8)
 _CODE_OF_DOSAGE = np.array([3, 2, 0, 1], dtype=np.uint8)
 """Indexed by dosage; -1 (missing) reads the last entry."""
 
-_DOSAGES_OF_BYTE = _DOSAGE_OF_CODE[(np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3]
+_SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
+
+_DOSAGES_OF_BYTE = _DOSAGE_OF_CODE[(np.arange(256)[:, None] >> _SHIFTS) & 3]
 """The four dosages in each of the 256 bytes, shape (256, 4)."""
 
 
@@ -39,8 +41,8 @@ def pack(dosages: Int8Array) -> ByteArray:
     n_animals, n_markers = dosages.shape
     codes = np.zeros((n_markers, 4 * bytes_per_marker(n_animals)), dtype=np.uint8)
     codes[:, :n_animals] = _CODE_OF_DOSAGE[dosages.T]
-    quads = codes.reshape(n_markers, -1, 4)
-    packed: ByteArray = quads[..., 0] | quads[..., 1] << 2 | quads[..., 2] << 4 | quads[..., 3] << 6
+    first, second, third, fourth = (codes[:, lane::4] << shift for lane, shift in enumerate(_SHIFTS))
+    packed: ByteArray = first | second | third | fourth
     return packed
 
 
@@ -73,19 +75,4 @@ def unpack(packed: ByteArray, n_animals: int, animals: IntArray | None = None) -
         _unpack_all(packed, _DOSAGES_OF_BYTE, out)
     else:
         _unpack_some(packed, animals, _DOSAGES_OF_BYTE, out)
-    return out
-
-
-@njit(parallel=True, cache=True)
-def _count(packed: ByteArray, animals: IntArray, table: Int8Array, out: IntArray) -> None:
-    for marker in prange(len(packed)):
-        row = packed[marker]
-        for i in range(len(animals)):
-            out[marker, table[row[animals[i] >> 2], animals[i] & 3]] += 1
-
-
-def count_dosages(packed: ByteArray, animals: IntArray) -> IntArray:
-    """Return how many of the `animals` have 0, 1, 2 copies and no call at each marker, shape (markers, 4)."""
-    out = np.zeros((len(packed), 4), dtype=np.int64)
-    _count(packed, animals, np.where(_DOSAGES_OF_BYTE < 0, 3, _DOSAGES_OF_BYTE).astype(np.int8), out)
     return out

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import TypeAlias
 
 import numpy as np
 
 from genialearn._arrays import BoolArray, FloatArray, IntArray, Selection, StrArray, as_ids, as_indices
-from genialearn.errors import AlignmentError, examples
+from genialearn.errors import AlignmentError, SettingError, examples
 
 MISSING_ALLELE = "0"
 """What PLINK writes for an allele that was never seen."""
 
 _COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
+
+_Alleles: TypeAlias = tuple[str, str]
+"""The counted and the other allele of one marker."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,15 @@ class MarkerMap:
     positions: IntArray
     counted_alleles: StrArray
     other_alleles: StrArray
+
+    def __post_init__(self) -> None:
+        lengths = {len(getattr(self, column.name)) for column in fields(self)}
+        if len(lengths) > 1:
+            raise SettingError(
+                "marker map",
+                expected="as many chromosomes, positions and alleles as names",
+                found=f"columns of {' and '.join(map(str, sorted(lengths)))}",
+            )
 
     @classmethod
     def numbered(cls, n_markers: int) -> MarkerMap:
@@ -147,65 +160,73 @@ def compare_maps(reference: MarkerMap, other: MarkerMap) -> MapMatch:
     AlignmentError
         Where no marker is shared, or where the alleles of a shared marker contradict each other.
     """
+    columns = _columns_in(other, reference)
+    shared = np.flatnonzero(columns >= 0)
+    ours, theirs = reference.select(shared), other.select(columns[shared])
+    verdicts = [_compare_alleles(*pair) for pair in zip(_alleles(ours), _alleles(theirs), strict=True)]
+    contradictory = np.array([verdict is None for verdict in verdicts])
+    if contradictory.any():
+        raise _contradiction(ours.select(contradictory), theirs.select(contradictory))
+    swapped, complemented = np.array(verdicts, dtype=bool).T
+    swaps = np.zeros(len(reference), dtype=bool)
+    swaps[shared] = swapped
+    return MapMatch(reference, columns, swaps, int(complemented.sum()), len(other) - len(shared))
+
+
+def _columns_in(other: MarkerMap, reference: MarkerMap) -> IntArray:
+    """Return the column in `other` of each marker of `reference`, -1 where it has none; some must be there."""
     column_of = {name: column for column, name in enumerate(other.names)}
     columns = np.array([column_of.get(name, -1) for name in reference.names], dtype=np.int64)
-    shared = np.flatnonzero(columns >= 0)
-    if not len(shared):
+    if not (columns >= 0).any():
         raise AlignmentError(
             "marker map",
             expected=f"markers such as {examples(reference.names)}",
-            found=f"none of them among {len(other)} markers such as {examples(other.names)}",
+            found=f"none of them among {len(other):,} markers such as {examples(other.names)}",
             advice="Was the model fitted on another chip, or are the markers named otherwise?",
         )
-    swaps = np.zeros(len(reference), dtype=bool)
-    n_strand, contradictions = 0, []
-    for row in shared:
-        column = columns[row]
-        verdict = _compare_alleles(
-            (reference.counted_alleles[row], reference.other_alleles[row]),
-            (other.counted_alleles[column], other.other_alleles[column]),
-        )
-        if verdict is None:
-            contradictions.append(_contradiction(reference, row, other, column))
-        else:
-            swaps[row], complemented = verdict
-            n_strand += complemented
-    if contradictions:
-        raise AlignmentError(
-            "marker map",
-            expected="the same two alleles at every shared marker",
-            found=f"{len(contradictions)} markers that differ or are palindromic and swapped: "
-            f"{examples(contradictions)}",
-            advice="Bring both files to one strand and one assembly, or leave these markers out.",
-        )
-    return MapMatch(reference, columns, swaps, n_strand, len(other) - len(shared))
+    return columns
 
 
-def _contradiction(reference: MarkerMap, row: int, other: MarkerMap, column: int) -> str:
-    ours = f"{reference.counted_alleles[row]}/{reference.other_alleles[row]}"
-    theirs = f"{other.counted_alleles[column]}/{other.other_alleles[column]}"
-    return f"{reference.names[row]} ({ours} against {theirs})"
+def _alleles(markers: MarkerMap) -> Iterator[_Alleles]:
+    return zip(markers.counted_alleles, markers.other_alleles, strict=True)
 
 
-def _compare_alleles(ours: tuple[str, str], theirs: tuple[str, str]) -> tuple[bool, bool] | None:
+def _contradiction(reference: MarkerMap, other: MarkerMap) -> AlignmentError:
+    described = [
+        f"{name} ({'/'.join(ours)} against {'/'.join(theirs)})"
+        for name, ours, theirs in zip(reference.names, _alleles(reference), _alleles(other), strict=True)
+    ]
+    return AlignmentError(
+        "marker map",
+        expected="the same two alleles at every shared marker",
+        found=f"{len(described):,} that differ or are palindromic and swapped: {examples(described)}",
+        advice="Bring both files to one strand and one assembly, or leave these markers out.",
+    )
+
+
+def _compare_alleles(ours: _Alleles, theirs: _Alleles) -> tuple[bool, bool] | None:
     """Return (swapped, complemented), or None for a contradiction."""
-    if _agree(ours, theirs):
+    if ours == theirs or _joint(ours, theirs):
         return False, False
-    palindromic = _COMPLEMENT.get(ours[0]) == ours[1]
-    if _agree(ours, theirs[::-1]):
-        return None if palindromic else (True, False)
-    if palindromic or not _on_known_strand(theirs):
-        return None
-    complement = (_COMPLEMENT.get(theirs[0], theirs[0]), _COMPLEMENT.get(theirs[1], theirs[1]))
-    if _agree(ours, complement):
+    swapped = _joint(ours, theirs[::-1])
+    if swapped:
+        return None if _COMPLEMENT.get(swapped[0]) == swapped[1] else (True, False)
+    complement = _complement(theirs)
+    if complement and _joint(ours, complement):
         return False, True
-    return (True, True) if _agree(ours, complement[::-1]) else None
+    return (True, True) if complement and _joint(ours, complement[::-1]) else None
 
 
-def _on_known_strand(alleles: Iterable[str]) -> bool:
-    return all(allele in _COMPLEMENT or allele == MISSING_ALLELE for allele in alleles)
+def _joint(ours: _Alleles, theirs: _Alleles) -> _Alleles | None:
+    """Return the two alleles that both ordered pairs can stand for, an unseen allele fitting any, or None."""
+    if any(a != b and MISSING_ALLELE not in (a, b) for a, b in zip(ours, theirs, strict=True)):
+        return None
+    counted, other = (b if a == MISSING_ALLELE else a for a, b in zip(ours, theirs, strict=True))
+    return (counted, other) if counted != other or counted == MISSING_ALLELE else None
 
 
-def _agree(ours: tuple[str, str], theirs: tuple[str, str]) -> bool:
-    """Whether two ordered pairs of alleles can be the same, an unseen allele fitting any."""
-    return all(a == b or MISSING_ALLELE in (a, b) for a, b in zip(ours, theirs, strict=True))
+def _complement(alleles: _Alleles) -> _Alleles | None:
+    """Return the alleles on the other strand, or None where an allele isn't one of A, C, G, T."""
+    if any(allele not in _COMPLEMENT and allele != MISSING_ALLELE for allele in alleles):
+        return None
+    return _COMPLEMENT.get(alleles[0], MISSING_ALLELE), _COMPLEMENT.get(alleles[1], MISSING_ALLELE)

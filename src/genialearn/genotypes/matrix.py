@@ -119,6 +119,8 @@ class DenseGenotypes:
                 expected=f"dosages of shape ({len(self.animals)}, {len(self.markers)})",
                 found=str(self.values.shape),
             )
+        if self.values.dtype != np.int8 or not _are_dosages(self.values):
+            raise SettingError("genotypes", expected="int8 dosages 0, 1, 2 or -1 (missing)", found=_extent(self.values))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -175,9 +177,7 @@ class PackedGenotypes:
     def whole(cls, animals: StrArray, markers: MarkerMap, packed: ByteArray) -> PackedGenotypes:
         """Return the view of all animals and markers of a packed array."""
         n_markers = len(markers)
-        return cls(
-            animals, markers, packed, len(animals), None, np.arange(n_markers), np.zeros(n_markers, dtype=bool)
-        )
+        return cls(animals, markers, packed, len(animals), None, np.arange(n_markers), np.zeros(n_markers, dtype=bool))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -222,6 +222,14 @@ class PackedGenotypes:
         for columns in _block_slices(self.shape[1], width):
             packed = np.ascontiguousarray(self.packed[self.columns[columns]])
             yield columns, _recode(_bits.unpack(packed, self.n_packed, self.rows), self.swap[columns])
+
+
+def _are_dosages(values: Int8Array) -> bool:
+    return not values.size or bool(values.min() >= _bits.MISSING and values.max() <= 2)
+
+
+def _extent(values: Int8Array) -> str:
+    return f"{values.dtype} from {values.min()} to {values.max()}" if values.size else str(values.dtype)
 
 
 def _is_everyone(rows: IntArray, n_packed: int) -> bool:

@@ -8,20 +8,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from genialearn import _files
-from genialearn._arrays import FloatArray, IntArray, StrArray, as_ids
-from genialearn.errors import FileFormatError, examples
+from genialearn._arrays import BoolArray, ByteArray, FloatArray, IntArray, StrArray, as_ids
+from genialearn.errors import FileFormatError, SettingError, examples
 from genialearn.genotypes import _bits
 from genialearn.genotypes.markers import MarkerMap
 from genialearn.genotypes.matrix import GenotypeMatrix, PackedGenotypes
 
-SEX_CODES = {"male": "1", "female": "2"}
+_WORD_OF_SEX = {"1": "male", "2": "female"}
+_CODE_OF_SEX = {word: code for code, word in _WORD_OF_SEX.items()}
+
+_LARGEST_EXACT = 2**53
+"""Whole numbers up to here are exact as float64."""
 
 
 @dataclass(frozen=True, eq=False)
 class FamTable:
-    """The animals of a .fam file: `id`, `sire`, `dam` ("0" = unknown) and `sex` (1 male, 2 female, 0 unknown)."""
+    """The animals of a .fam file.
+
+    Parameters
+    ----------
+    ids
+        The second column (IID), shape (animals,).
+    sires, dams
+        Identifiers, "0" where unknown, shape (animals,).
+    sexes
+        "male", "female" or "" for unknown, shape (animals,).
+    """
 
     ids: StrArray
     sires: StrArray
@@ -30,7 +45,7 @@ class FamTable:
 
 
 def fileset(prefix: Path | str) -> tuple[Path, Path, Path]:
-    """Return the paths of the .bed, .bim and .fam files of a prefix; a name that ends in .bed is its own prefix."""
+    """Return the paths of the .bed, .bim and .fam files of a prefix; the name of one of them stands for all three."""
     text = str(prefix)
     stem = text[:-4] if text.endswith((".bed", ".bim", ".fam")) else text
     return Path(f"{stem}.bed"), Path(f"{stem}.bim"), Path(f"{stem}.fam")
@@ -43,21 +58,26 @@ def read_plink(prefix: Path | str) -> PackedGenotypes:
     ------
     FileFormatError
         Where the three files contradict each other or one isn't what its name says.
+    InputError
+        Where a file is absent or can't be opened.
     """
     bed, bim, fam = fileset(prefix)
     animals, markers = read_fam(fam).ids, read_bim(bim)
     return PackedGenotypes.whole(animals, markers, _map_bed(bed, len(animals), len(markers)))
 
 
-def _map_bed(path: Path, n_animals: int, n_markers: int) -> np.memmap[tuple[int, int], np.dtype[np.uint8]]:
+def _map_bed(path: Path, n_animals: int, n_markers: int) -> ByteArray:
     width = _bits.bytes_per_marker(n_animals)
-    expected = len(_bits.MAGIC) + n_markers * width
     try:
-        found = path.stat().st_size
-        with path.open("rb") as handle:
-            magic = handle.read(len(_bits.MAGIC))
+        _check_bed(path, n_animals, n_markers)
+        return np.memmap(path, dtype=np.uint8, mode="r", offset=len(_bits.MAGIC), shape=(n_markers, width))
     except OSError as error:
         raise _files.os_error(error, path) from error
+
+
+def _check_bed(path: Path, n_animals: int, n_markers: int) -> None:
+    with path.open("rb") as handle:
+        magic = handle.read(len(_bits.MAGIC))
     if magic != _bits.MAGIC:
         raise FileFormatError(
             str(path),
@@ -65,6 +85,7 @@ def _map_bed(path: Path, n_animals: int, n_markers: int) -> np.memmap[tuple[int,
             found=magic.hex(" ") or "an empty file",
             advice="Write it as a marker-major PLINK 1 fileset (plink --make-bed).",
         )
+    found, expected = path.stat().st_size, len(_bits.MAGIC) + n_markers * _bits.bytes_per_marker(n_animals)
     if found != expected:
         raise FileFormatError(
             str(path),
@@ -72,49 +93,53 @@ def _map_bed(path: Path, n_animals: int, n_markers: int) -> np.memmap[tuple[int,
             found=f"{found:,} bytes",
             advice="Was the file truncated, or does it belong to another .bim or .fam file?",
         )
-    if not n_animals or not n_markers:
-        raise FileFormatError(str(path), expected="at least one animal and one marker", found="none")
-    try:
-        return np.memmap(path, dtype=np.uint8, mode="r", offset=len(_bits.MAGIC), shape=(n_markers, width))
-    except OSError as error:
-        raise _files.os_error(error, path) from error
 
 
 def read_fam(path: Path | str) -> FamTable:
-    """Return the animals of a .fam file; `id` is its second column (IID)."""
-    columns = _read_columns(path, 6, "animals")
-    _refuse_duplicates(path, columns[1], "animal")
-    return FamTable(as_ids(columns[1]), as_ids(columns[2]), as_ids(columns[3]), as_ids(columns[4]))
+    """Return the animals of a .fam file.
+
+    Raises
+    ------
+    FileFormatError
+        Where a line hasn't six columns, or an animal stands in two lines.
+    """
+    _, ids, sires, dams, sexes, _ = _read_columns(path, "animals")
+    _refuse_duplicates(path, ids, "animal")
+    return FamTable(as_ids(ids), as_ids(sires), as_ids(dams), as_ids([_WORD_OF_SEX.get(sex, "") for sex in sexes]))
 
 
 def read_bim(path: Path | str) -> MarkerMap:
-    """Return the marker map of a .bim file; its fifth column (A1) is the counted allele."""
-    columns = _read_columns(path, 6, "markers")
-    _refuse_duplicates(path, columns[1], "marker")
+    """Return the marker map of a .bim file; its fifth column (A1) is the counted allele.
+
+    Raises
+    ------
+    FileFormatError
+        Where a line hasn't six columns, a position isn't a number, or a marker stands in two lines.
+    """
+    chromosomes, names, centimorgans, positions, counted, other = _read_columns(path, "markers")
+    _refuse_duplicates(path, names, "marker")
     return MarkerMap(
-        as_ids(columns[1]),
-        as_ids(columns[0]),
-        _numbers(path, columns[2], "a position in cM"),
-        _numbers(path, columns[3], "a position in base pairs").astype(np.int64),
-        as_ids(columns[4]),
-        as_ids(columns[5]),
+        as_ids(names),
+        as_ids(chromosomes),
+        _centimorgans(path, centimorgans),
+        _positions(path, positions),
+        as_ids(counted),
+        as_ids(other),
     )
 
 
-def _read_columns(path: Path | str, n_columns: int, what: str) -> list[tuple[str, ...]]:
-    rows = []
-    for number, line in enumerate(_files.read_text(path).splitlines(), start=1):
-        fields = line.split()
-        if len(fields) != n_columns:
+def _read_columns(path: Path | str, what: str) -> list[tuple[str, ...]]:
+    rows = [line.split() for line in _files.lines_of(_files.read_text(path).rstrip())]
+    if rows == [[]]:
+        raise FileFormatError(str(path), expected=f"one line for each of the {what}", found="an empty file")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != 6:
             raise FileFormatError(
                 f"{path}: line {number}",
-                expected=f"{n_columns} columns",
-                found=str(len(fields)),
+                expected="6 columns",
+                found=str(len(row)),
                 advice="Was the file saved by a spreadsheet?",
             )
-        rows.append(fields)
-    if not rows:
-        raise FileFormatError(str(path), expected=f"one line for each of the {what}", found="an empty file")
     return list(zip(*rows, strict=True))
 
 
@@ -124,25 +149,35 @@ def _refuse_duplicates(path: Path | str, ids: Sequence[str], what: str) -> None:
         raise FileFormatError(
             str(path),
             expected=f"every {what} once",
-            found=f"{len(repeated)} repeated: {examples(repeated)}",
+            found=f"{len(repeated):,} repeated: {examples(repeated)}",
             advice=f"Give each {what} a name of its own.",
         )
 
 
-def _numbers(path: Path | str, texts: Sequence[str], what: str) -> FloatArray:
-    try:
-        return np.array(texts, dtype=np.float64)
-    except ValueError:
-        line, text = next((i, t) for i, t in enumerate(texts, start=1) if not _is_number(t))
-        raise FileFormatError(f"{path}: line {line}", expected=what, found=repr(text)) from None
+def _centimorgans(path: Path | str, texts: Sequence[str]) -> FloatArray:
+    values = _numbers(texts)
+    _refuse_unless(np.isfinite(values), path, texts, "a position in cM")
+    return values
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _positions(path: Path | str, texts: Sequence[str]) -> IntArray:
+    values = _numbers(texts)
+    whole = (np.abs(values) <= _LARGEST_EXACT) & (values == np.floor(values))
+    _refuse_unless(whole, path, texts, "a position in whole base pairs")
+    return values.astype(np.int64)
+
+
+def _numbers(texts: Sequence[str]) -> FloatArray:
+    """Return texts as numbers, NaN for those that are none."""
+    return np.asarray(pd.to_numeric(np.array(texts, dtype=object), errors="coerce"), dtype=np.float64)
+
+
+def _refuse_unless(fine: BoolArray, path: Path | str, texts: Sequence[str], expected: str) -> None:
+    if not fine.all():
+        row = int(np.argmin(fine))
+        raise FileFormatError(
+            f"{path}: line {row + 1}", expected=expected, found=repr(texts[row]), advice="Write 0 where it's unknown."
+        )
 
 
 def write_plink(
@@ -168,10 +203,11 @@ def write_plink(
     """
     bed, bim, fam = fileset(prefix)
     unknown = as_ids(["0"] * genotypes.shape[0])
-    columns = [genotypes.animals, sires if sires is not None else unknown, dams if dams is not None else unknown]
-    codes = [SEX_CODES.get(sex, "0") for sex in (sexes if sexes is not None else unknown)]
+    parents = [unknown if given is None else given for given in (sires, dams)]
+    codes = [_CODE_OF_SEX.get(sex, "0") for sex in (unknown if sexes is None else sexes)]
+    _refuse_blanks(fam, genotypes.animals, *parents)
     with _files.writing(fam) as handle:
-        for animal, sire, dam, code in zip(*columns, codes, strict=True):
+        for animal, sire, dam, code in zip(genotypes.animals, *parents, codes, strict=True):
             handle.write(f"{animal}\t{animal}\t{sire}\t{dam}\t{code}\t-9\n")
     write_bim(bim, genotypes.markers)
     with _files.writing(bed, "wb") as handle:
@@ -182,10 +218,22 @@ def write_plink(
 
 def write_bim(path: Path | str, markers: MarkerMap) -> None:
     """Write a marker map as a .bim file."""
-    positions: IntArray = markers.positions
+    columns = (markers.chromosomes, markers.names, markers.counted_alleles, markers.other_alleles)
+    _refuse_blanks(path, *columns)
     with _files.writing(path) as handle:
-        for i in range(len(markers)):
-            handle.write(
-                f"{markers.chromosomes[i]}\t{markers.names[i]}\t{markers.centimorgans[i]:.10g}\t{positions[i]}\t"
-                f"{markers.counted_alleles[i]}\t{markers.other_alleles[i]}\n"
-            )
+        for chromosome, name, counted, other, centimorgan, position in zip(
+            *columns, markers.centimorgans, markers.positions, strict=True
+        ):
+            handle.write(f"{chromosome}\t{name}\t{centimorgan:.10g}\t{position}\t{counted}\t{other}\n")
+
+
+def _refuse_blanks(path: Path | str, *columns: StrArray) -> None:
+    """Raise `SettingError` for names that a file whose columns are separated by blanks can't hold."""
+    broken = [name for column in columns for name in column if len(name.split()) != 1]
+    if broken:
+        raise SettingError(
+            str(path),
+            expected="names and alleles without blanks",
+            found=f"{len(broken):,} with blanks or empty: {examples(map(repr, broken))}",
+            advice="Rename them before writing PLINK files.",
+        )

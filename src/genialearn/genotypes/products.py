@@ -14,7 +14,7 @@ from genialearn._arrays import FloatArray, Int8Array
 from genialearn.genotypes.matrix import GenotypeMatrix
 
 
-@njit(parallel=True, cache=True)
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _centre(dosages: Int8Array, means: FloatArray, out: FloatArray) -> None:
     n_animals, n_markers = dosages.shape
     for marker in prange(n_markers):
@@ -52,6 +52,14 @@ def cross_product(genotypes: GenotypeMatrix, frequencies: FloatArray) -> FloatAr
     out = np.zeros((n_animals, n_animals), order="F")
     for columns, block in genotypes.blocks():
         out = dsyrk(1.0, centred(block, frequencies[columns]), beta=1.0, c=out, overwrite_c=True, lower=True)
-    upper = np.triu_indices(n_animals, 1)
-    out[upper] = out.T[upper]
+    _mirror_lower(out)
     return out
+
+
+def _mirror_lower(matrix: FloatArray, width: int = 256) -> None:
+    """Copy what is below the diagonal above it, where there are zeros, block by block."""
+    for start in range(0, len(matrix), width):
+        stop = start + width
+        square = matrix[start:stop, start:stop]
+        square += np.tril(square, -1).T
+        matrix[start:stop, stop:] = matrix[stop:, start:stop].T

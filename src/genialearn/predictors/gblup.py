@@ -62,7 +62,7 @@ class GBLUP(BaseEstimator):  # type: ignore[misc]
         relationships = scale.relationships(cohort.genotypes)
         self.scale_ = scale
         self.models_ = fit_trait_models(cohort, relationships, self._given(len(cohort.traits)))
-        self.heritability_ = np.array([model.estimate.heritability for model in self.models_])
+        self.heritability_ = np.array([model.variances.heritability for model in self.models_])
         self.heritability_se_ = np.array([model.heritability_se for model in self.models_])
         self.mean_ = np.array([model.mean for model in self.models_])
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])

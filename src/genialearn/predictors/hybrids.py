@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from scipy.stats import norm
 
 from genialearn._arrays import FloatArray, IntArray
 from genialearn._checks import check_at_least, check_between
@@ -14,6 +14,10 @@ from genialearn.predictors.gblup import GBLUP, within_bounds
 from genialearn.predictors.mixed import adjusted_by_animal, out_of_fold_breeding_values
 from genialearn.predictors.trait_map import TraitMap
 from genialearn.relationships import GenomicScale
+from genialearn.validation.tests import holm
+
+_MAP_FOLDS = 5
+"""Parts in which the map is judged: unions of the folds that the breeding values leave out."""
 
 
 class Hybrid(GBLUP):
@@ -22,7 +26,7 @@ class Hybrid(GBLUP):
     1. Single-trait GBLUP gives every training animal the breeding values it would have without its own fold's records.
     2. A `TraitMap` learns each trait from the out-of-fold breeding values of all traits.
     3. The map is itself judged out of fold: the regression of GBLUP's out-of-fold errors on the map's corrections
-       gives each trait's gate, from 0 (pure GBLUP) to 1, and 0 unless it is significant.
+       gives each trait's gate, from 0 (pure GBLUP) to 1, and 0 unless it is significant, corrected for all traits.
 
     Parameters
     ----------
@@ -33,7 +37,7 @@ class Hybrid(GBLUP):
     folds
         How many parts the training animals are divided into.
     gate_level
-        One-sided significance that a gate needs to open.
+        Probability that any gate opens where no correction is worth anything.
     seed
         Of the folds.
 
@@ -58,7 +62,7 @@ class Hybrid(GBLUP):
         heritability: float | list[float] | None = None,
         degree: int = 3,
         folds: int = 10,
-        gate_level: float = 0.01,
+        gate_level: float = 0.05,
         seed: int = 1,
     ) -> None:
         super().__init__(heritability=heritability)
@@ -74,16 +78,15 @@ class Hybrid(GBLUP):
         cohort = cohort.canonical()
         relationships = self._fit(cohort, GenomicScale.of(cohort.genotypes))
         folds = np.random.default_rng(self.seed).permutation(len(cohort)) % self.folds
+        map_folds = folds % _MAP_FOLDS
         self.out_of_fold_ = np.column_stack(
             [out_of_fold_breeding_values(model, relationships, folds) for model in self.models_]
         )
         records, weights = adjusted_by_animal(self.models_, len(cohort))
-        corrections = self._out_of_fold_corrections(records, weights, folds)
+        corrections = self._out_of_fold_corrections(records, weights, map_folds)
         errors = records - self.mean_ - self.out_of_fold_
-        self.gate_ = np.array(
-            [gate(errors[:, t], corrections[:, t], weights[:, t], self.gate_level) for t in range(records.shape[1])]
-        )
-        self.trait_map_ = self._map().fit(self.out_of_fold_, records, weights=weights, folds=folds)
+        self.gate_ = gates(errors, corrections, weights, self.gate_level)
+        self.trait_map_ = self._map().fit(self.out_of_fold_, records, weights=weights, folds=map_folds)
         self.notes_ = self._notes([trait.name for trait in cohort.traits])
         return self
 
@@ -111,37 +114,36 @@ class Hybrid(GBLUP):
         return within_bounds(self.mean_ + corrected, self.binary_)
 
 
-@dataclass(frozen=True)
-class _Slope:
-    """A regression through the means, and its standard error."""
-
-    value: float
-    se: float
-
-
-def gate(errors: FloatArray, corrections: FloatArray, weights: FloatArray, level: float) -> float:
-    """Return how much of a correction out-of-fold data justify, from 0 to 1.
+def gates(errors: FloatArray, corrections: FloatArray, weights: FloatArray, level: float) -> FloatArray:
+    """Return how much of each trait's correction out-of-fold data justify, from 0 to 1, shape (traits,).
 
     The errors y - u of the uncorrected prediction are regressed on the corrections. The slope, shrunk by its own
-    uncertainty, is the gate, if it is above 0 at the one-sided level.
+    uncertainty, is the gate, if it is above 0 by a one-sided test that Holm's method corrects for all traits.
+
+    Parameters
+    ----------
+    errors, corrections
+        Out of fold; errors are NaN without record, shape (animals, traits).
+    weights
+        Precision of the records, 0 without record, shape (animals, traits).
+    level
+        Of the family of tests.
     """
-    from scipy.stats import norm
-
-    slope = _slope(errors, corrections, weights)
-    if not slope.value > norm.isf(level) * slope.se:
-        return 0.0
-    shrunk = slope.value * (1 - (slope.se / slope.value) ** 2)
-    return float(np.clip(shrunk, 0.0, 1.0))
+    slopes = [_slope(errors[:, t], corrections[:, t], weights[:, t]) for t in range(errors.shape[1])]
+    value, error = np.array(slopes).T
+    significant = holm(norm.sf(value / error)) < level
+    shrunk = value * (1 - (error / np.where(significant, value, 1.0)) ** 2)
+    return np.where(significant, np.clip(shrunk, 0.0, 1.0), 0.0)
 
 
-def _slope(errors: FloatArray, corrections: FloatArray, weights: FloatArray) -> _Slope:
+def _slope(errors: FloatArray, corrections: FloatArray, weights: FloatArray) -> tuple[float, float]:
+    """Return the weighted regression of errors on corrections and its standard error, robust to unequal variances."""
     known = weights > 0
     w = weights[known] / weights[known].sum()
     x = corrections[known] - w @ corrections[known]
     y = errors[known] - w @ errors[known]
-    spread = w @ x**2
+    spread = float(w @ x**2)
     if not spread > 0:
-        return _Slope(0.0, float("inf"))
-    value = (w @ (x * y)) / spread
-    residual = y - value * x
-    return _Slope(float(value), float(np.sqrt((w**2 @ (x * residual) ** 2)) / spread))
+        return 0.0, 1.0
+    value = float(w @ (x * y)) / spread
+    return value, float(np.sqrt(w**2 @ (x * (y - value * x)) ** 2)) / spread

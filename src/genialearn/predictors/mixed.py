@@ -1,4 +1,8 @@
-"""Single-trait mixed models of all traits on one relationship matrix, one eigendecomposition per pattern of holes."""
+"""Single-trait mixed models of all traits on one relationship matrix.
+
+Traits that share their records, weights and fixed effects share one eigendecomposition, from which variances, fixed
+effects, breeding values and leave-out predictions of each follow without another matrix being factorised.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg import qr, solve, solve_triangular
 
 from genialearn._arrays import FloatArray, IntArray
 from genialearn.cohorts import Cohort
+from genialearn.errors import AlignmentError
 from genialearn.linalg import Spectrum
 from genialearn.predictors import variance
 from genialearn.predictors.adjustment import average_by_animal
@@ -17,11 +22,49 @@ from genialearn.records import design
 
 
 @dataclass(frozen=True, eq=False)
-class RecordPattern:
-    """The records that some traits have in common, and their relationships in diagonal form.
+class FixedBasis:
+    """The fixed effects of some records as an orthonormal basis: W^1/2 X = Q R.
 
-    With weights w and the incidence Z of animals on records, K = W^1/2 Z G Z' W^1/2 makes the residual variance of
-    every record s2e.
+    Parameters
+    ----------
+    names
+        What each fixed effect is; combinations of earlier ones are left out, shape (fixed effects,).
+    incidence
+        X, shape (records, fixed effects).
+    orthonormal
+        Q, shape (records, fixed effects).
+    triangle
+        R, shape (fixed effects, fixed effects).
+    """
+
+    names: tuple[str, ...]
+    incidence: FloatArray
+    orthonormal: FloatArray
+    triangle: FloatArray
+
+    @classmethod
+    def of(cls, incidence: FloatArray, names: tuple[str, ...], root_weights: FloatArray) -> FixedBasis:
+        """Return the basis of the independent columns of X."""
+        weighted = root_weights[:, None] * incidence
+        kept = independent_columns(weighted)
+        orthonormal, triangle = qr(weighted[:, kept], mode="economic")
+        return cls(tuple(names[i] for i in kept), incidence[:, kept], orthonormal, triangle)
+
+
+def independent_columns(matrix: FloatArray) -> IntArray:
+    """Return the columns that aren't combinations of others, ascending; the first column always stays."""
+    rest = matrix - np.outer(matrix[:, 0], matrix[:, 0] @ matrix) / (matrix[:, 0] @ matrix[:, 0])
+    triangle, order = qr(rest[:, 1:], mode="r", pivoting=True)
+    size = np.abs(np.diag(triangle))
+    largest = np.sqrt((matrix**2).sum(axis=0).max())
+    return np.sort(np.append(0, 1 + order[: int(np.sum(size > 1e-9 * largest))])).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordPattern:
+    """Records that some traits have in common, with weights w and fixed effects X, in diagonal form.
+
+    With the incidence Z of animals on records, K = W^1/2 Z G Z' W^1/2 makes the residual variance of every record s2e.
 
     Parameters
     ----------
@@ -31,22 +74,27 @@ class RecordPattern:
         Row of each record's animal, shape (records,).
     root_weights
         Square roots of the weights, shape (records,).
+    fixed
+        The fixed effects.
     spectrum
-        Of K.
+        Of K on the complement of W^1/2 X: U and d.
+    cross
+        U'K Q, shape (records - fixed effects, fixed effects).
+    inner
+        Q'K Q, shape (fixed effects, fixed effects).
     """
 
     records: IntArray
     animals: IntArray
     root_weights: FloatArray
+    fixed: FixedBasis
     spectrum: Spectrum
+    cross: FloatArray
+    inner: FloatArray
 
-    def rotated(self, columns: FloatArray) -> FloatArray:
-        """Return U' W^1/2 times columns (records, k)."""
-        return self.spectrum.rotate(self.root_weights[:, None] * columns)
-
-    def to_animals(self, rotated: FloatArray, n_animals: int) -> FloatArray:
-        """Return Z' W^1/2 U times a rotated vector, shape (animals,)."""
-        per_record = self.root_weights * self.spectrum.rotate_back(rotated)
+    def to_animals(self, contrasts: FloatArray, n_animals: int) -> FloatArray:
+        """Return Z' W^1/2 U times a vector of contrasts, shape (animals,)."""
+        per_record = self.root_weights * (self.spectrum.vectors @ contrasts)
         return np.bincount(self.animals, weights=per_record, minlength=n_animals)
 
 
@@ -58,14 +106,14 @@ class TraitModel:
     ----------
     pattern
         Its records.
-    rotated
-        Its records and design in diagonal form.
-    estimate
-        The model at its estimated or given heritability.
+    contrasts
+        Its records free of fixed effects.
+    variances
+        Estimated or given.
     heritability_se
         Standard error of the heritability; NaN where it was given.
-    fixed_names
-        What each fixed effect is, shape (fixed effects,).
+    fixed, fixed_se
+        Fixed effects, named by `pattern.fixed.names`, and their standard errors, shape (fixed effects,).
     mean
         Weighted average of the fixed part over the records.
     adjusted
@@ -75,33 +123,49 @@ class TraitModel:
     """
 
     pattern: RecordPattern
-    rotated: variance.RotatedModel
-    estimate: variance.ModelAt
+    contrasts: variance.Contrasts
+    variances: variance.Variances
     heritability_se: float
-    fixed_names: tuple[str, ...]
+    fixed: FloatArray
+    fixed_se: FloatArray
     mean: float
     adjusted: FloatArray
     dual: FloatArray
 
 
 def record_patterns(cohort: Cohort, relationships: FloatArray) -> list[RecordPattern]:
-    """Return the pattern of each trait; traits recorded on the same rows with the same weights share one."""
-    known: dict[bytes, RecordPattern] = {}
+    """Return the pattern of each trait; equal ones are the same object, decomposed once."""
+    known: dict[tuple[bytes, bytes, str], RecordPattern] = {}
     patterns = []
-    for column in range(len(cohort.traits)):
-        observed = np.flatnonzero(np.isfinite(cohort.records.values[:, column]))
-        roots = np.sqrt(cohort.records.weights[observed, column])
-        key = observed.tobytes() + roots.tobytes()
+    for column, trait in enumerate(cohort.traits):
+        records = np.flatnonzero(np.isfinite(cohort.records.values[:, column]))
+        roots = np.sqrt(cohort.records.weights[records, column])
+        key = records.tobytes(), roots.tobytes(), trait.fixed
         if key not in known:
-            known[key] = _record_pattern(cohort, relationships, observed, roots)
+            known[key] = _record_pattern(cohort, relationships, column, records, roots)
         patterns.append(known[key])
     return patterns
 
 
-def _record_pattern(cohort: Cohort, relationships: FloatArray, records: IntArray, roots: FloatArray) -> RecordPattern:
+def _record_pattern(
+    cohort: Cohort, relationships: FloatArray, column: int, records: IntArray, roots: FloatArray
+) -> RecordPattern:
+    trait = cohort.traits[column]
+    if not len(records):
+        raise AlignmentError(
+            f"trait {trait.name}",
+            expected="records of the training animals",
+            found="none",
+            advice="Leave the trait out with --trait, or use another --split.",
+        )
     animals = cohort.record_rows[records]
+    effects = design(trait.fixed, cohort.records.effects.iloc[records])
+    fixed = FixedBasis.of(effects.dense(), effects.names, roots)
     kernel = relationships[np.ix_(animals, animals)] * np.outer(roots, roots)
-    return RecordPattern(records, animals, roots, Spectrum.of(kernel))
+    image = kernel @ fixed.orthonormal
+    inner = fixed.orthonormal.T @ image
+    spectrum = Spectrum.of_complement(kernel, fixed.orthonormal)
+    return RecordPattern(records, animals, roots, fixed, spectrum, spectrum.vectors.T @ image, inner)
 
 
 def fit_trait_models(
@@ -127,20 +191,37 @@ def fit_trait_models(
 
 def _fit_trait(cohort: Cohort, column: int, pattern: RecordPattern, given: float | None) -> TraitModel:
     values = cohort.records.values[pattern.records, column]
-    effects = design(cohort.traits[column].fixed, cohort.records.effects.iloc[pattern.records])
-    incidence = effects.dense()
-    kept = variance.independent_columns(incidence)
-    incidence = incidence[:, kept]
-    rotated = variance.RotatedModel(
-        pattern.spectrum.values, pattern.rotated(values[:, None])[:, 0], pattern.rotated(incidence)
-    )
-    estimate = variance.restricted_maximum_likelihood(rotated) if given is None else rotated.at(given)
-    error = variance.heritability_standard_error(rotated, estimate.heritability) if given is None else float("nan")
-    fixed_part = incidence @ estimate.fixed
+    weighted = pattern.root_weights * values
+    contrasts = variance.Contrasts(pattern.spectrum.values, pattern.spectrum.vectors.T @ weighted)
+    if given is None:
+        variances = variance.restricted_maximum_likelihood(contrasts)
+        h2_se = variance.heritability_standard_error(contrasts, variances.heritability)
+    else:
+        variances, h2_se = contrasts.at(given), float("nan")
+    fixed, fixed_se = _fixed_effects(pattern, contrasts, variances, weighted)
+    fixed_part = pattern.fixed.incidence @ fixed
     mean = float(np.average(fixed_part, weights=pattern.root_weights**2))
-    dual = estimate.heritability * pattern.to_animals(estimate.scaled_residuals, len(cohort))
-    names = tuple(effects.names[i] for i in kept)
-    return TraitModel(pattern, rotated, estimate, error, names, mean, values - fixed_part + mean, dual)
+    h = variances.heritability
+    dual = h * pattern.to_animals(contrasts.values / contrasts.relative_variances(h), len(cohort))
+    return TraitModel(
+        pattern, contrasts, variances, h2_se, fixed, fixed_se, mean, values - fixed_part + mean, dual
+    )
+
+
+def _fixed_effects(
+    pattern: RecordPattern, contrasts: variance.Contrasts, variances: variance.Variances, weighted: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return generalized least squares b = R^-1 Q'(y - h K P y), and its standard errors.
+
+    With P = U diag(1/v) U', var(b) = s2 R^-1 (Q'HQ - Q'H P H Q) R^-T for H = h K + (1 - h) I.
+    """
+    h, cross, triangle = variances.heritability, pattern.cross, pattern.fixed.triangle
+    scaled = cross / contrasts.relative_variances(h)[:, None]
+    fixed = solve_triangular(triangle, pattern.fixed.orthonormal.T @ weighted - h * scaled.T @ contrasts.values)
+    middle = h * pattern.inner + (1 - h) * np.eye(len(fixed)) - h**2 * cross.T @ scaled
+    inverse = solve_triangular(triangle, np.eye(len(fixed)))
+    squares = variances.total * np.einsum("ij,jk,ik->i", inverse, middle, inverse, optimize=True)
+    return fixed, np.sqrt(np.maximum(squares, 0.0))
 
 
 def adjusted_by_animal(models: Iterable[TraitModel], n_animals: int) -> tuple[FloatArray, FloatArray]:
@@ -158,8 +239,8 @@ def adjusted_by_animal(models: Iterable[TraitModel], n_animals: int) -> tuple[Fl
 def out_of_fold_breeding_values(model: TraitModel, relationships: FloatArray, folds: IntArray) -> FloatArray:
     """Return each training animal's breeding value as if the records of its whole fold didn't exist.
 
-    Exact, given the heritability, without refitting: with P = V^-1 - V^-1 X (X'V^-1 X)^-1 X'V^-1 the dual
-    coefficients without block B are P(y - E_B c), where c solves P_BB c = (P y)_B. Only P_BB is ever formed.
+    Exact, given the heritability, without refitting: with P = U diag(1/v) U' the dual coefficients without block B are
+    P (y - E_B c), where c solves P_BB c = (P y)_B. Only P_BB is ever formed.
 
     Parameters
     ----------
@@ -170,43 +251,27 @@ def out_of_fold_breeding_values(model: TraitModel, relationships: FloatArray, fo
     folds
         Fold of each training animal, shape (animals,).
     """
-    rotated, h = model.rotated, model.estimate.heritability
-    pattern = model.pattern
-    projection = _Projection(rotated, h)
-    vectors = pattern.spectrum.vectors
-    full = vectors @ projection.times(rotated.records)
+    pattern, contrasts = model.pattern, model.contrasts
+    h, vectors = model.variances.heritability, pattern.spectrum.vectors
+    v = contrasts.relative_variances(h)
     out = np.empty(len(folds))
     for fold in np.unique(folds):
-        members = np.flatnonzero(folds == fold)
-        block = np.flatnonzero(folds[pattern.animals] == fold)
-        corrected = rotated.records
-        if len(block):
-            correction = solve(projection.block(vectors[block]), full[block], assume_a="pos", check_finite=False)
-            corrected = rotated.records - vectors[block].T @ correction
-        dual = h * pattern.to_animals(projection.times(corrected), len(folds))
-        out[members] = relationships[members] @ dual
+        members = folds == fold
+        rows = vectors[members[pattern.animals]]
+        left = contrasts.values
+        if len(rows):
+            correction = solve(_block(rows, v), rows @ (left / v), assume_a="pos", check_finite=False)
+            left = left - rows.T @ correction
+        out[members] = relationships[members] @ (h * pattern.to_animals(left / v, len(folds)))
     return out
 
 
-class _Projection:
-    """The matrix P of a rotated model (times s2), which removes fixed effects under the model's variance."""
+def _block(rows: FloatArray, v: FloatArray) -> FloatArray:
+    """Return P_BB = U_B diag(1/v) U_B' with a ridge at rounding level.
 
-    def __init__(self, model: variance.RotatedModel, h: float) -> None:
-        self._variances = h * model.eigenvalues + (1 - h)
-        weighted = model.design / self._variances[:, None]
-        information = model.design.T @ weighted
-        self._half = np.linalg.solve(np.linalg.cholesky(information), weighted.T)
-
-    def times(self, vector: FloatArray) -> FloatArray:
-        return vector / self._variances - self._half.T @ (self._half @ vector)
-
-    def block(self, rows: FloatArray) -> FloatArray:
-        """Return U_B P U_B' for some rows of U, with a ridge at rounding level.
-
-        The ridge matters where a fixed effect has records in this block only: P_BB is then singular in that direction.
-        """
-        scaled = rows / np.sqrt(self._variances)
-        across = rows @ self._half.T
-        block = scaled @ scaled.T - across @ across.T
-        block[np.diag_indices_from(block)] += 1e-10 * np.trace(block) / len(block)
-        return np.asarray(block)
+    The ridge matters where a fixed effect has records in this block only: P_BB is then singular in that direction.
+    """
+    scaled = rows / np.sqrt(v)
+    block = scaled @ scaled.T
+    block[np.diag_indices_from(block)] += 1e-10 * np.trace(block) / len(block)
+    return np.asarray(block)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from genialearn._arrays import BoolArray, FloatArray
-from genialearn.errors import SettingError, nearest_advice
+from genialearn._arrays import BoolArray, FloatArray, StrArray
+from genialearn.errors import examples, nearest_advice
 from genialearn.records import tables
+from genialearn.records.formulas import Formula, first_line, read_formula, refused
+from genialearn.records.traits import RecordTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +35,53 @@ class Design:
         return np.asarray(self.matrix.toarray(), dtype=np.float64)
 
 
-def variables_of(formula: str) -> list[str]:
-    """Return the names of the columns that a formula needs."""
-    return sorted(_parsed(formula).required_variables)
+def design(formula: str, effects: pd.DataFrame) -> Design:
+    """Return the incidence matrix of a formula's right-hand side, with an intercept, one row for each of `effects`.
+
+    Columns of `effects` hold text: those where every value is a number are covariates, others are factors;
+    C(...) makes a factor of numbers, a name with dots stands between backticks.
+
+    Raises
+    ------
+    SettingError
+        Where the formula can't be read or computed, or gives infinite values.
+    """
+    if not formula.strip():
+        return Design(sparse.csc_matrix(np.ones((len(effects), 1))), ("Intercept",))
+    import formulaic
+
+    read = read_formula(formula)
+    try:
+        with np.errstate(all="ignore"):
+            matrix = formulaic.model_matrix(
+                read.terms, _typed(read, effects), context={}, output="sparse", na_action="raise"
+            )
+    except Exception as error:  # formulaic raises whatever the evaluated formula raises
+        raise refused(formula, found=first_line(error)) from error
+    if not np.isfinite(matrix.data).all():
+        raise refused(formula, expected="finite values", found="infinite ones, as of the logarithm of 0")
+    return Design(sparse.csc_matrix(matrix), tuple(matrix.model_spec.column_names))
+
+
+def _typed(formula: Formula, effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that the formula needs: numbers as such, unless they are names within C(...)."""
+    texts = effects[sorted(formula.columns)]
+    values = {name: tables.as_numbers(texts[name]) for name in formula.columns - formula.grouped}
+    return texts.assign(**{name: column for name, column in values.items() if not np.isnan(column).any()})
+
+
+def without_incomplete(records: RecordTable) -> tuple[RecordTable, StrArray]:
+    """Return the records without those whose fixed effects aren't all known, and whose rows lost a record.
+
+    Raises
+    ------
+    SettingError
+        As for `usable`.
+    """
+    complete_by = {formula: usable(formula, records.effects) for formula in {trait.fixed for trait in records.traits}}
+    complete = np.column_stack([complete_by[trait.fixed] for trait in records.traits])
+    lost = (~complete & np.isfinite(records.values)).any(axis=1)
+    return replace(records, values=np.where(complete, records.values, np.nan)), records.animals[lost]
 
 
 def usable(formula: str, effects: pd.DataFrame) -> BoolArray:
@@ -45,58 +90,41 @@ def usable(formula: str, effects: pd.DataFrame) -> BoolArray:
     Raises
     ------
     SettingError
-        Where the formula can't be read, or names a column that isn't there.
+        Where the formula can't be read or computed, or names a column that isn't there or where numbers and names mix.
     """
     complete = np.ones(len(effects), dtype=bool)
-    if formula:
-        for name in variables_of(formula):
-            if name not in effects.columns:
-                raise SettingError(
-                    f"fixed effects {formula!r}",
-                    expected=f"a column {name} among the covariates or in the trait table",
-                    found="none",
-                    advice=nearest_advice(name, effects.columns) if len(effects.columns) else "Add --covariates FILE.",
-                )
-            complete &= ~tables.missing(effects[name])
+    if not formula.strip():
+        return complete
+    read = read_formula(formula)
+    for name in sorted(read.columns):
+        _check_present(read, name, effects)
+        complete &= ~tables.missing(effects[name])
+    for name in sorted(read.plain):
+        _check_one_kind(read, name, effects[name])
+    if complete.any():
+        design(formula, effects[complete])
     return complete
 
 
-def design(formula: str, effects: pd.DataFrame) -> Design:
-    """Return the incidence matrix of a formula's right-hand side, with an intercept, one row for each of `effects`.
-
-    Columns of `effects` hold text: those where every value is a number are covariates, others are factors;
-    C(...) makes a factor of numbers, a name with dots stands between backticks.
-    """
-    if not formula:
-        return Design(sparse.csc_matrix(np.ones((len(effects), 1))), ("Intercept",))
-    import formulaic
-
-    needed = effects[variables_of(formula)].apply(_typed)
-    try:
-        matrix = formulaic.model_matrix(f"1 + {formula}", needed, output="sparse", na_action="raise")
-    except Exception as error:  # formulaic raises whatever the evaluated formula raises
-        raise SettingError(
-            f"fixed effects {formula!r}", expected="a formula such as C(herd_year) + age", found=_first_line(error)
-        ) from error
-    return Design(sparse.csc_matrix(matrix), tuple(matrix.model_spec.column_names))
+def _check_present(formula: Formula, name: str, effects: pd.DataFrame) -> None:
+    if name not in effects.columns:
+        raise refused(
+            formula.text,
+            expected=f"a column {name} among the covariates or in the trait table",
+            found="none",
+            advice=nearest_advice(name, effects.columns) if len(effects.columns) else "Add --covariates FILE.",
+        )
 
 
-def _parsed(formula: str) -> object:
-    import formulaic
-
-    try:
-        return formulaic.Formula(f"1 + {formula}")
-    except Exception as error:  # its parser has no common error class
-        raise SettingError(
-            f"fixed effects {formula!r}", expected="a formula such as C(herd_year) + age", found=_first_line(error)
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-def _typed(texts: pd.Series[str]) -> pd.Series[float] | pd.Series[str]:
-    values = pd.to_numeric(texts, errors="coerce")
-    return texts if values.isna().any() else values
+def _check_one_kind(formula: Formula, name: str, texts: pd.Series[str]) -> None:
+    """Raise where numbers and names mix: one wrong letter would turn a covariate into as many groups as values."""
+    given = texts[~tables.missing(texts)]
+    is_number = np.isfinite(tables.as_numbers(given))
+    others = given[~is_number].unique()
+    if len(others) and is_number.any():
+        raise refused(
+            formula.text,
+            expected=f"either numbers or names in the column {name}",
+            found=f"{len(others):,} beside numbers: {examples(map(repr, others))}",
+            advice=f"Correct them, or write C({name}) if all are names.",
+        )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from genialearn._arrays import FloatArray, IntArray, StrArray, as_ids
+from genialearn._arrays import BoolArray, FloatArray, IntArray, StrArray, as_ids
 from genialearn.errors import FileFormatError, examples
 from genialearn.records import tables
 
 UNKNOWN = "0"
 _SYNONYMS = {"father": "sire", "mother": "dam", "par1": "sire", "par2": "dam", "birthyear": "birth_year"}
-_SEXES = {"1": "male", "m": "male", "male": "male", "2": "female", "f": "female", "female": "female"}
+_SEXES = {"1": "male", "m": "male", "male": "male", "2": "female", "f": "female", "female": "female", UNKNOWN: ""}
+_LONGEST_SHOWN_LOOP = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,53 +69,66 @@ def read_pedigree(path: Path | str) -> Pedigree:
     Raises
     ------
     FileFormatError
-        Where an animal is its own ancestor, born before a parent, a sire and a dam against its stated sex, or listed
+        Where an animal is its own ancestor, born before a parent, a sire or a dam against its stated sex, or listed
         twice, or where a column is missing or unreadable.
     """
-    table = tables.read_table(path).rename(columns=_SYNONYMS)
-    for name in ("sire", "dam"):
-        if name not in table.columns:
-            raise FileFormatError(
-                f"{path}: line 1", expected="columns id, sire and dam", found=examples(table.columns, most=6)
-            )
+    table = _pedigree_table(path)
+    parents = {role: table[role].mask(tables.missing(table[role]), UNKNOWN) for role in ("sire", "dam")}
     listed = as_ids(table["id"])
-    parents = {name: [_known(text) for text in table[name]] for name in ("sire", "dam")}
-    added = sorted({p for column in parents.values() for p in column if p != UNKNOWN} - set(listed))
-    ids = as_ids([*listed, *added])
-    row_of = {name: row for row, name in enumerate(ids)} | {UNKNOWN: -1}
-    pad = np.full(len(added), -1, dtype=np.int64)
-    pedigree = Pedigree(
-        ids,
-        np.concatenate([np.array([row_of[p] for p in parents["sire"]], dtype=np.int64), pad]),
-        np.concatenate([np.array([row_of[p] for p in parents["dam"]], dtype=np.int64), pad]),
-        np.concatenate([_birth_years(path, table), np.full(len(added), np.nan)]),
-        as_ids([*_sexes(path, table), *[""] * len(added)]),
+    added = sorted({*parents["sire"], *parents["dam"]} - {UNKNOWN, *listed})
+    row_of = {name: row for row, name in enumerate([*listed, *added])} | {UNKNOWN: -1}
+    sires, dams = (
+        np.array([row_of[name] for name in parents[role]] + [-1] * len(added), dtype=np.int64)
+        for role in ("sire", "dam")
     )
+    birth_years = np.append(_birth_years(path, table), np.full(len(added), np.nan))
+    sexes = as_ids([*_sexes(path, table), *[""] * len(added)])
+    pedigree = Pedigree(as_ids([*listed, *added]), sires, dams, birth_years, sexes)
     check_pedigree(pedigree, str(path))
     return pedigree
 
 
-def _known(text: str) -> str:
-    return UNKNOWN if text in tables.MISSING_SPELLINGS else text
+def _pedigree_table(path: Path | str) -> pd.DataFrame:
+    table = tables.read_table(path).rename(columns=_SYNONYMS)
+    if not {"sire", "dam"} <= set(table.columns) or table.columns.has_duplicates:
+        raise FileFormatError(
+            f"{path}: line 1",
+            expected="the columns id, sire and dam, each once",
+            found=examples(table.columns, most=6),
+            advice="A sire may be called father or par1, a dam mother or par2.",
+        )
+    unknown = table.index[table["id"] == UNKNOWN]
+    if len(unknown):
+        raise FileFormatError(
+            f"{path}: line {unknown[0]}",
+            expected="an animal",
+            found=f"the id {UNKNOWN}, which stands for unknown parents",
+            advice="Remove the line, or rename the animal.",
+        )
+    return table
 
 
 def _birth_years(path: Path | str, table: pd.DataFrame) -> FloatArray:
     if "birth_year" not in table.columns:
         return np.full(len(table), np.nan)
-    years = tables.numbers(path, table["birth_year"])
+    years = tables.numbers(path, table["birth_year"], advice="Give the year alone, and leave it empty where unknown.")
     return np.where(years == 0, np.nan, years)
 
 
 def _sexes(path: Path | str, table: pd.DataFrame) -> list[str]:
     if "sex" not in table.columns:
         return [""] * len(table)
-    known = {**_SEXES, **dict.fromkeys(tables.MISSING_SPELLINGS, ""), UNKNOWN: ""}
-    for row, text in enumerate(table["sex"]):
-        if text not in known and text.lower() not in known:
-            raise FileFormatError(
-                f"{path}: column sex: row {row + 1}", expected="male, female, 1, 2 or nothing", found=repr(text)
-            )
-    return [known.get(text, known.get(text.lower(), "")) for text in table["sex"]]
+    known = _SEXES | dict.fromkeys(tables.MISSING_SPELLINGS, "")
+    given = table["sex"].str.lower()
+    unreadable = table["sex"][~given.isin(known)]
+    if len(unreadable):
+        raise FileFormatError(
+            f"{path}: line {unreadable.index[0]}: column sex",
+            expected="male, female, m, f, 1, 2 or nothing",
+            found=repr(unreadable.iloc[0]),
+            advice="Leave it empty where unknown.",
+        )
+    return [known[word] for word in given]
 
 
 def check_pedigree(pedigree: Pedigree, where: str) -> None:
@@ -126,29 +141,35 @@ def check_pedigree(pedigree: Pedigree, where: str) -> None:
 def _check_loops(pedigree: Pedigree, where: str) -> None:
     """Peel off animals without unplaced parents, generation by generation; what can't be peeled is a loop."""
     placed = np.zeros(len(pedigree) + 1, dtype=bool)
-    placed[-1] = True
+    placed[-1] = True  # what an unknown parent, row -1, refers to
     while True:
         ready = placed[pedigree.sires] & placed[pedigree.dams] & ~placed[:-1]
         if not ready.any():
             break
         placed[:-1] |= ready
-    stuck = np.flatnonzero(~placed[:-1])
-    if len(stuck):
-        loop = _loop_from(pedigree, int(stuck[0]), placed)
+    if not placed.all():
         raise FileFormatError(
             where,
             expected="no animal among its own ancestors",
-            found=f"a loop: {' <- '.join(pedigree.ids[row] for row in loop)}",
+            found=f"a loop: {_shown([pedigree.ids[row] for row in _loop_among(pedigree, placed)])}",
             advice="Correct the parents of one of them.",
         )
 
 
-def _loop_from(pedigree: Pedigree, start: int, placed: np.ndarray) -> list[int]:
-    path = [start]
-    while path.count(path[-1]) == 1:
-        row = path[-1]
-        path.append(int(pedigree.sires[row] if not placed[pedigree.sires[row]] else pedigree.dams[row]))
-    return path[path.index(path[-1]) :]
+def _loop_among(pedigree: Pedigree, placed: BoolArray) -> list[int]:
+    """Return the rows of a loop: up from an unplaced animal through unplaced parents, until one comes again."""
+    row = int(np.argmin(placed))
+    steps: dict[int, int] = {}
+    while row not in steps:
+        steps[row] = len(steps)
+        row = int(pedigree.dams[row] if placed[pedigree.sires[row]] else pedigree.sires[row])
+    return [*list(steps)[steps[row] :], row]
+
+
+def _shown(loop: Sequence[str]) -> str:
+    if len(loop) > _LONGEST_SHOWN_LOOP:
+        loop = [*loop[: _LONGEST_SHOWN_LOOP - 1], f"... ({len(loop) - 1:,} animals)", loop[-1]]
+    return " <- ".join(loop)
 
 
 def _check_sexes(pedigree: Pedigree, where: str) -> None:
@@ -159,15 +180,20 @@ def _check_sexes(pedigree: Pedigree, where: str) -> None:
             raise FileFormatError(
                 where,
                 expected=f"no {forbidden} as {role}",
-                found=f"{len(wrong)}: {examples(wrong)}",
+                found=f"{len(wrong):,}: {examples(wrong)}",
                 advice="Correct the sex or the parentage.",
             )
+    if (pedigree.sexes != "").any():
+        _check_one_role(pedigree, where)
+
+
+def _check_one_role(pedigree: Pedigree, where: str) -> None:
     both = np.intersect1d(pedigree.sires[pedigree.sires >= 0], pedigree.dams[pedigree.dams >= 0])
-    if len(both) and (pedigree.sexes != "").any():
+    if len(both):
         raise FileFormatError(
             where,
             expected="each animal as sire or as dam",
-            found=f"{len(both)} used as both: {examples(pedigree.ids[both])}",
+            found=f"{len(both):,} used as both: {examples(pedigree.ids[both])}",
             advice="Correct the parentage; for plants, leave the column sex out.",
         )
 
@@ -179,6 +205,6 @@ def _check_births(pedigree: Pedigree, where: str) -> None:
         raise FileFormatError(
             where,
             expected="no animal born before its parents",
-            found=f"{int(early.sum())}: {examples(pedigree.ids[early])}",
+            found=f"{int(early.sum()):,}: {examples(pedigree.ids[early])}",
             advice="Correct the birth years or the parentage.",
         )

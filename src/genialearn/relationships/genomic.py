@@ -1,4 +1,9 @@
-"""Genomic relationships (VanRaden 2008, J Dairy Sci 91:4414-4423, doi:10.3168/jds.2007-0980)."""
+"""Genomic relationships (VanRaden 2008, J Dairy Sci 91:4414-4423, doi:10.3168/jds.2007-0980).
+
+G is one of two faces of one model: breeding values g = Z u with u ~ N(0, I s2g / k) have var(g) = ZZ' / k s2g = G s2g.
+So what was learned on animals, g = G a, is carried to others by marker effects u = Z'a / k (Strandén and Garrick 2009,
+J Dairy Sci 92:2971-2975, doi:10.3168/jds.2008-1929).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,7 @@ import numpy as np
 
 from genialearn._arrays import FloatArray
 from genialearn.errors import AlignmentError
-from genialearn.genotypes import GenotypeMatrix, MarkerMap, allele_frequencies, compare_maps, matched
-from genialearn.genotypes import products
+from genialearn.genotypes import GenotypeMatrix, MarkerMap, allele_frequencies, compare_maps, matched, products
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,10 @@ class GenomicScale:
         scale = cls(genotypes.markers, allele_frequencies(genotypes))
         if scale.divisor <= 0:
             raise AlignmentError(
-                "genotypes", expected="at least one marker that varies among the training animals", found="none"
+                "genotypes",
+                expected="at least one marker that varies among the training animals",
+                found="none",
+                advice="Train on more animals, or on another set of markers.",
             )
         return scale
 

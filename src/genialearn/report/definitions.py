@@ -10,6 +10,11 @@ METRIC_LABELS = {
     "auc": "area under the curve (binary traits)",
 }
 
+TABLE_LABELS = {name: METRIC_LABELS[name] for name in ("accuracy", "r_breeding_value", "r_genetic_value", "auc")} | {
+    "top10": "share of the best tenth found",
+    "mse": "mean squared error",
+}
+
 DEFINITIONS = (
     (
         "observed",
@@ -31,9 +36,13 @@ DEFINITIONS = (
         "first genomic relationship matrix.",
     ),
     ("b1 (dispersion)", "Slope of observed on predicted. 1 is right; below 1, predictions are spread too widely."),
-    ("bias", "Mean of predicted minus observed, in the unit of the trait. 0 is right."),
-    ("mse", "Mean squared difference between observed and predicted."),
-    ("top10", "Share of the truly best tenth of the test animals that the predicted best tenth contains."),
+    (
+        "bias",
+        "Mean of predicted minus observed, in genetic standard deviations. 0 is right; above 0, predictions are too "
+        "high.",
+    ),
+    ("mse", "Mean squared difference between observed and predicted, in squared units of the trait."),
+    ("top10", "Share of the observed best tenth of the test animals that is in the predicted best tenth."),
     ("auc", "Binary traits: chance that an affected animal is predicted above an unaffected one."),
     (
         "r with the true breeding or genetic value",

@@ -14,13 +14,15 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from genialearn.report import figures, statements, wording
-from genialearn.report.definitions import DEFINITIONS
+from genialearn.report.definitions import DEFINITIONS, TABLE_LABELS
 from genialearn.report.figures import Picture
 from genialearn.report.results import Results
-from genialearn.report.score_table import accuracy_rows, metric_rows
+from genialearn.report.score_table import Row, accuracy_rows, metric_rows
 from genialearn.report.summaries import Tally, costs, mean_scores, shared_traits, stage_costs, tallies
 
 TEMPLATES = Path(__file__).parent / "templates"
+_DISPERSION = {"b1": "dispersion, b1", "bias": "bias, in genetic standard deviations"}
+_NOUNS = ("animal", "marker", "trait", "model")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def _content(results: Results) -> dict[str, Any]:
     return {
         "results": results,
         "run": results.run,
+        "settings": flattened(results.run.settings),
         "title": statements.title(results),
         "facts": _facts(results),
         "lede": statements.lede(results),
@@ -90,12 +93,27 @@ def _content(results: Results) -> dict[str, Any]:
         "costs": costs(results),
         "stage_costs": stage_costs(results).to_dict("records"),
         "rows": accuracy_rows(results),
-        "metric_tables": {name: metric_rows(results, name) for name in ("b1", "bias")},
+        "other_tables": _tables(results, TABLE_LABELS),
+        "dispersion_tables": _tables(results, _DISPERSION),
         "pictures": {picture.name: picture for picture in pictures},
         "figures": {picture.name: picture.variants for picture in pictures},
         "definitions": DEFINITIONS,
         **_sources(),
     }
+
+
+def _tables(results: Results, titles: Mapping[str, str]) -> dict[str, tuple[str, list[Row]]]:
+    """Return title and rows of the metrics that have scores, by name."""
+    scored = set(results.scores["metric"])
+    return {name: (title, metric_rows(results, name)) for name, title in titles.items() if name in scored}
+
+
+def flattened(entries: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings on one level: `{"a": {"b": 1}}` as `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for key, value in entries.items():
+        flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
 
 
 def _sources() -> dict[str, Markup]:
@@ -123,12 +141,7 @@ def _pictures(results: Results) -> list[Picture]:
 def _facts(results: Results) -> list[tuple[str, str]]:
     """Return the figures at the top of the page: a value and what it counts."""
     cohort, settings = results.run.cohort, results.run.settings
-    sizes = [
-        (cohort.n_animals, "animals"),
-        (cohort.n_markers, "markers"),
-        (len(results.traits), "traits"),
-        (len(results.models), "models"),
-    ]
-    return [(wording.count(size), noun) for size, noun in sizes if size] + [
-        (wording.setting(settings[key]), key) for key in ("split", "seed") if key in settings
-    ]
+    sizes = (cohort.n_animals, cohort.n_markers, len(results.traits), len(results.models))
+    counts = [wording.count(size, noun) for size, noun in zip(sizes, _NOUNS, strict=True) if size]
+    chosen = [(wording.setting(settings[key]), key) for key in ("split", "seed") if key in settings]
+    return [(number, noun) for number, _, noun in (text.partition(" ") for text in counts)] + chosen

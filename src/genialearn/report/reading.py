@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import pandas as pd
 
 from genialearn._files import read_text
 from genialearn.errors import FileFormatError
+from genialearn.report.wording import count
 
 _Part = TypeVar("_Part")
 
@@ -44,13 +46,16 @@ def empty_table(columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _texts(path: Path) -> pd.DataFrame:
-    content = io.StringIO(read_text(path))
-    try:
-        return pd.read_csv(content, sep="\t", dtype=str, keep_default_na=False, index_col=False).fillna("")
-    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise FileFormatError(
-            str(path), expected="a tab-separated table with a header", found=str(error).strip(), advice=_DAMAGED
-        ) from error
+    header, *rows = list(csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t")) or [[]]
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise FileFormatError(
+                f"{path}: line {number}",
+                expected=count(len(header), "column"),
+                found=str(len(row)),
+                advice=_DAMAGED,
+            )
+    return pd.DataFrame(rows, columns=header, dtype=str)
 
 
 def _numbers(path: Path, column: pd.Series[str]) -> pd.Series[float]:

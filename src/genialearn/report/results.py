@@ -22,9 +22,12 @@ COST_COLUMNS = (
 )  # fmt: skip
 FAILURE_COLUMNS = ("model", "split", "stage", "error", "message")
 
+_NO_RUN = "Run folders are written by: genialearn compare COHORT --out FOLDER."
+_UNSCORED = "The run isn't finished: repeat its command to resume it."
+
 VERDICTS = ("better", "equal", "worse")
 
-_Record = TypeVar("_Record", "Trait", "Input", "Dropped", "Split", "Size")
+_Record = TypeVar("_Record", "Trait", "Input", "Dropped", "Split", "Note", "Size")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,15 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a model wants to be known about one of its fits."""
+
+    model: str = ""
+    split: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Size:
     """The name and size of the cohort; 0 where a size isn't known."""
 
@@ -88,6 +100,7 @@ class Run:
     finished: bool
     command: str
     settings: dict[str, Any]
+    models: tuple[str, ...]
     versions: dict[str, Any]
     machine: dict[str, Any]
     cohort: Size
@@ -95,6 +108,7 @@ class Run:
     traits: tuple[Trait, ...]
     reconciliation: tuple[Dropped, ...]
     splits: tuple[Split, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True)
@@ -127,9 +141,8 @@ class Results:
     @cached_property
     def models(self) -> tuple[str, ...]:
         """Names of the models: those that were asked for, then any others that have results."""
-        asked: list[Any] = part(self.run.settings, "models", [], f"{self.folder / 'run.json'}: settings")
         tables = (self.scores, self.comparisons, self.failures)
-        return _distinct([*map(str, asked), *(name for table in tables for name in table["model"])])
+        return _distinct([*self.run.models, *(name for table in tables for name in table["model"])])
 
     @cached_property
     def references(self) -> tuple[str, ...]:
@@ -175,18 +188,21 @@ def _require_run_folder(folder: Path) -> None:
             str(folder),
             expected="a run folder with run.json and scores.tsv",
             found=f"no {' and no '.join(missing)}" if folder.is_dir() else "no folder of that name",
-            advice="Run folders are written by: genialearn compare COHORT --out FOLDER.",
+            advice=_UNSCORED if missing == ["scores.tsv"] else _NO_RUN,
         )
 
 
 def read_run(path: Path) -> Run:
     """Return the content of `run.json`; entries that are absent keep their defaults."""
     content = read_object(path)
+    settings: dict[str, Any] = part(content, "settings", {}, path)
+    models: list[Any] = part(settings, "models", [], f"{path}: settings")
     return Run(
         version=part(content, "genialearn", "", path),
         finished=part(content, "status", "finished", path) == "finished",
         command=part(content, "command", "", path),
-        settings=part(content, "settings", {}, path),
+        settings=settings,
+        models=tuple(str(model) for model in models),
         versions=part(content, "versions", {}, path),
         machine=part(content, "machine", {}, path),
         cohort=_record(Size, part(content, "cohort", {}, path), f"{path}: cohort"),
@@ -194,6 +210,7 @@ def read_run(path: Path) -> Run:
         traits=_records(Trait, content, "traits", path),
         reconciliation=_records(Dropped, content, "reconciliation", path),
         splits=_records(Split, content, "splits", path),
+        notes=_records(Note, content, "notes", path),
     )
 
 

@@ -1,4 +1,13 @@
-"""Metrics: how good predictions are, each with its standard error, its best value and its source."""
+"""Metrics: how good predictions are, each with its standard error, its best value and its source.
+
+Moments are weighted by the precision of the observed values. Standard errors take the animals as independent; a
+difference between models is judged by `genialearn.validation.tests`, which resamples families.
+
+References
+----------
+Legarra and Reverter 2018, Genet Sel Evol 50:53, doi:10.1186/s12711-018-0426-6 (dispersion and bias); Hanley and McNeil
+1982, Radiology 143:29-36, doi:10.1148/radiology.143.1.7063747 (area under the curve).
+"""
 
 from __future__ import annotations
 
@@ -28,7 +37,7 @@ class Slice:
     Parameters
     ----------
     observed, predicted
-        Shape (animals,), no NaN.
+        No NaN, shape (animals,).
     weights
         Precision of the observed values, shape (animals,).
     heritability
@@ -76,28 +85,55 @@ _UNDEFINED = Estimate(float("nan"), float("nan"), 0)
 SMALLEST_HERITABILITY = 1e-3
 """Below it r / h says nothing."""
 
+_FEWEST_ANIMALS = 4
+"""With fewer no standard error says anything."""
+
+_ROUNDING = 1e-20
+"""Predictions whose variance is below this share of the observed variance differ by rounding errors only."""
+
 
 def _moments(part: Slice) -> tuple[float, float, float]:
-    """Return weighted variances of observed and predicted values, and their covariance."""
+    """Return weighted variances of observed and predicted values, and their covariance; 0 where all are the same."""
     weights = part.weights / part.weights.sum()
-    observed = part.observed - weights @ part.observed
-    predicted = part.predicted - weights @ part.predicted
-    return float(weights @ observed**2), float(weights @ predicted**2), float(weights @ (observed * predicted))
+    observed, predicted = _centred(part.observed, weights), _centred(part.predicted, weights)
+    variances = float(weights @ observed**2), float(weights @ predicted**2)
+    if variances[1] <= _ROUNDING * variances[0]:
+        return variances[0], 0.0, 0.0
+    return *variances, float(weights @ (observed * predicted))
+
+
+def _centred(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return values minus their weighted mean, exactly 0 where all values are the same."""
+    if np.ptp(values) == 0:
+        return np.zeros_like(values)
+    return values - np.average(values, weights=weights)
+
+
+def _weighted_mean(values: FloatArray, weights: FloatArray) -> Estimate:
+    """Return sum w x / sum w, and its standard error sqrt(n / (n - 1) sum w^2 (x - mean)^2) / sum w."""
+    n = len(values)
+    mean = np.average(values, weights=weights)
+    squares = np.sum((weights * (values - mean)) ** 2)
+    return Estimate(float(mean), float(np.sqrt(n / (n - 1) * squares) / weights.sum()), n)
 
 
 def correlation(part: Slice) -> Estimate:
-    """Return r of observed with predicted values; 0 where all predictions are the same."""
-    if len(part) < 4:
+    """Return r of observed with predicted values, 0 where all predictions are the same.
+
+    Its standard error is (1 - r^2) / sqrt(n - 1).
+    """
+    if len(part) < _FEWEST_ANIMALS:
         return _UNDEFINED
     observed, predicted, covariance = _moments(part)
-    if observed <= 0 or predicted <= 1e-24 * max(observed, 1e-300):
-        return Estimate(0.0, 1 / np.sqrt(len(part) - 1), len(part))
-    r = float(np.clip(covariance / np.sqrt(observed * predicted), -1, 1))
+    r = float(np.clip(covariance / np.sqrt(observed * predicted), -1, 1)) if observed > 0 and predicted > 0 else 0.0
     return Estimate(r, (1 - r**2) / np.sqrt(len(part) - 1), len(part))
 
 
 def accuracy(part: Slice) -> Estimate:
-    """Return r / h: the correlation with the breeding value, if all of the heritability is captured."""
+    """Return r / h: the correlation with the breeding value, if all of the heritability is captured.
+
+    Its standard error takes h as known.
+    """
     if not part.heritability >= SMALLEST_HERITABILITY:
         return _UNDEFINED
     r, h = correlation(part), np.sqrt(part.heritability)
@@ -106,10 +142,10 @@ def accuracy(part: Slice) -> Estimate:
 
 def dispersion(part: Slice) -> Estimate:
     """Return b1, the regression of observed on predicted values; below 1 the predictions are inflated."""
-    if len(part) < 4:
+    if len(part) < _FEWEST_ANIMALS:
         return _UNDEFINED
     observed, predicted, covariance = _moments(part)
-    if predicted <= 1e-24 * max(observed, 1e-300):
+    if not predicted > 0:
         return _UNDEFINED
     slope = covariance / predicted
     residual = max(observed - slope * covariance, 0.0)
@@ -117,39 +153,47 @@ def dispersion(part: Slice) -> Estimate:
 
 
 def bias(part: Slice) -> Estimate:
-    """Return the mean of predicted minus observed values, in genetic standard deviations."""
-    if len(part) < 4 or not part.heritability >= SMALLEST_HERITABILITY:
+    """Return the mean of predicted minus observed values, in genetic standard deviations h sd(observed)."""
+    if len(part) < _FEWEST_ANIMALS or not part.heritability >= SMALLEST_HERITABILITY:
         return _UNDEFINED
-    difference = part.predicted - part.observed
     unit = np.sqrt(part.heritability) * np.std(part.observed)
     if unit <= 0:
         return _UNDEFINED
-    mean = np.average(difference, weights=part.weights)
-    return Estimate(float(mean / unit), float(np.std(difference, ddof=1) / np.sqrt(len(part)) / unit), len(part))
+    return _weighted_mean((part.predicted - part.observed) / unit, part.weights)
 
 
 def mean_squared_error(part: Slice) -> Estimate:
     """Return the mean squared difference, in squared units of the trait."""
-    if len(part) < 4:
+    if len(part) < _FEWEST_ANIMALS:
         return _UNDEFINED
-    squares = (part.predicted - part.observed) ** 2
-    mean = float(np.average(squares, weights=part.weights))
-    return Estimate(mean, float(np.std(squares, ddof=1) / np.sqrt(len(part))), len(part))
+    return _weighted_mean((part.predicted - part.observed) ** 2, part.weights)
 
 
 def top_overlap(part: Slice) -> Estimate:
-    """Return the share of the observed best tenth that is in the predicted best tenth."""
+    """Return the share of the observed best tenth that is in the predicted best tenth, ties broken at random.
+
+    That is the average over all ways of breaking ties, so the order of the animals doesn't matter.
+    """
     n_top = len(part) // 10
     if not n_top:
         return _UNDEFINED
-    sign = 1 if part.lower_is_better else -1
-    best = [set(np.argsort(sign * x, kind="stable")[:n_top]) for x in (part.observed, part.predicted)]
-    share = len(best[0] & best[1]) / n_top
+    sign = -1.0 if part.lower_is_better else 1.0
+    share = float(_in_top(sign * part.observed, n_top) @ _in_top(sign * part.predicted, n_top)) / n_top
     return Estimate(share, float(np.sqrt(share * (1 - share) / n_top)), len(part))
 
 
+def _in_top(values: FloatArray, n_top: int) -> FloatArray:
+    """Return the probability of each value to be among the `n_top` highest when ties are broken at random."""
+    border = np.partition(values, -n_top)[-n_top]
+    above, tied = values > border, values == border
+    return np.asarray(above + tied * ((n_top - above.sum()) / tied.sum()))
+
+
 def area_under_curve(part: Slice) -> Estimate:
-    """Return the probability that an animal with record 1 is predicted above one with 0 (Hanley and McNeil 1982)."""
+    """Return the probability that an animal with record 1 is predicted above one with 0 (Hanley and McNeil 1982).
+
+    Observed values are records minus fixed effects: those in the upper half of their range count as 1.
+    """
     threshold = (part.observed.min() + part.observed.max()) / 2 if len(part) else 0.0
     positive = part.observed > threshold
     n1, n0 = int(positive.sum()), int((~positive).sum())
@@ -174,7 +218,13 @@ QUANTITATIVE = (
 
 BINARY = (
     *(metric for metric in QUANTITATIVE if metric.name != "top10"),
-    Metric("auc", "high", "area under the receiver operating curve (Hanley and McNeil 1982)", area_under_curve, pooled=False),
+    Metric(
+        "auc",
+        "high",
+        "area under the receiver operating curve (Hanley and McNeil 1982)",
+        area_under_curve,
+        pooled=False,
+    ),
 )
 
 TRUTHS = {
@@ -194,12 +244,11 @@ def pooled_slice(parts: list[Slice]) -> Slice:
     )
 
 
-def _centred(values: FloatArray, weights: FloatArray) -> FloatArray:
-    return values - np.average(values, weights=weights)
-
-
 def overall(metric: Metric, parts: list[Slice]) -> Estimate:
-    """Return a metric over all folds: on pooled centred animals, or as the folds' average weighted by their sizes."""
+    """Return a metric over all folds: on pooled centred animals, or as the folds' average weighted by their sizes.
+
+    A fold on which the metric isn't defined is left out of the average.
+    """
     if metric.pooled or len(parts) == 1:
         return metric.score(parts[0] if len(parts) == 1 else pooled_slice(parts))
     estimates = [estimate for estimate in map(metric.score, parts) if np.isfinite(estimate.value)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
 from genialearn._arrays import FloatArray, IntArray, StrArray
-from genialearn._checks import check_known
+from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, SettingError
 
@@ -58,11 +58,17 @@ class SplitScheme:
     Parameters
     ----------
     scheme
-        "forward": the youngest birth years are tested; "kfold": random folds; "family": whole sire groups.
+        "forward": whole youngest birth years are tested, and animals of unknown birth year neither train nor test;
+        "kfold": random folds; "family": whole sire groups, an animal without known sire being a group of its own.
     fraction
-        Share of animals to test, for "forward".
+        Share of the animals of known birth year to test, between 0 and 1, for "forward".
     folds, repeats
         For the other two.
+
+    Raises
+    ------
+    SettingError
+        Where one of them is out of range.
     """
 
     scheme: Scheme
@@ -70,20 +76,26 @@ class SplitScheme:
     folds: int = 5
     repeats: int = 1
 
+    def __post_init__(self) -> None:
+        check_known("split", self.scheme, SCHEMES)
+        check_at_least("split folds", self.folds, 2)
+        check_at_least("split repeats", self.repeats, 1)
+        if not 0 < self.fraction < 1:
+            raise SettingError("split fraction", expected="a number between 0 and 1", found=f"{self.fraction:g}")
+
     @classmethod
     def parse(cls, text: str) -> SplitScheme:
         """Return the scheme that a user's word describes."""
-        scheme, _, rest = text.partition(":")
-        check_known("split", scheme, SCHEMES)
+        word, colon, rest = text.partition(":")
+        check_known("split", word, SCHEMES)
+        scheme = cast(Scheme, word)
+        if not colon:
+            return cls(scheme)
         try:
             if scheme == "forward":
-                return cls("forward", fraction=_fraction(float(rest))) if rest else cls("forward")
-            folds, _, repeats = rest.partition("x")
-            return cls(
-                "kfold" if scheme == "kfold" else "family",
-                folds=_at_least_two(int(folds or 5)),
-                repeats=max(int(repeats or 1), 1),
-            )
+                return cls(scheme, fraction=float(rest))
+            folds, cross, repeats = rest.partition("x")
+            return cls(scheme, folds=int(folds), repeats=int(repeats) if cross else 1)
         except ValueError:
             raise SettingError(
                 f"split {text!r}",
@@ -101,9 +113,7 @@ class SplitScheme:
         if self.scheme == "forward":
             return [_forward(cohort, self.fraction)]
         groups = cohort.animals if self.scheme == "kfold" else _sire_groups(cohort)
-        return [
-            split for repeat in range(self.repeats) for split in self._folds(groups, repeat, rng)
-        ]
+        return [split for repeat in range(self.repeats) for split in self._folds(groups, repeat, rng)]
 
     def _folds(self, groups: StrArray, repeat: int, rng: np.random.Generator) -> list[Split]:
         names, group_of = np.unique(groups.astype(str), return_inverse=True)
@@ -124,18 +134,6 @@ class SplitScheme:
         ]
 
 
-def _fraction(value: float) -> float:
-    if not 0 < value < 1:
-        raise SettingError("split forward", expected="a fraction between 0 and 1", found=f"{value:g}")
-    return value
-
-
-def _at_least_two(folds: int) -> int:
-    if folds < 2:
-        raise SettingError("split", expected="at least 2 folds", found=str(folds))
-    return folds
-
-
 def _balanced_folds(sizes: IntArray, n_folds: int, rng: np.random.Generator) -> IntArray:
     """Return the fold of each group: in random order, each into the fold that is smallest so far."""
     fold_of = np.empty(len(sizes), dtype=np.int64)
@@ -147,7 +145,10 @@ def _balanced_folds(sizes: IntArray, n_folds: int, rng: np.random.Generator) -> 
 
 
 def _forward(cohort: Cohort, fraction: float) -> Split:
-    """Return the split by birth year whose share of tested animals is nearest to the fraction."""
+    """Return the split by birth year whose share of tested animals is nearest to the fraction.
+
+    Animals of unknown birth year are left out: they might be the parents of test animals, or their progeny.
+    """
     years = birth_years(cohort)
     known = years[np.isfinite(years)]
     if not len(known):

@@ -1,4 +1,8 @@
-"""Is one model better than another? Paired tests on the same animals, corrected over traits."""
+"""Is one model better than another? Paired tests on the same animals, corrected over traits.
+
+A difference between two correlations with the same observations is tested by Hotelling and Williams, which takes
+animals as independent, and its interval comes from a bootstrap of families, which doesn't. A verdict needs both.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +28,9 @@ class Comparison:
     difference
         r of the model minus r of the reference.
     se
-        Standard error, by a bootstrap of blocks.
+        Standard error, by a bootstrap of blocks; NaN where there is only one.
     low, high
-        The bootstrap's 95 % interval.
+        The bootstrap's 95 % interval, by percentiles; the whole line where there is only one block.
     p
         Two-sided, Hotelling-Williams.
     """
@@ -44,9 +48,19 @@ def hotelling_williams(r_model: float, r_reference: float, r_between: float, n: 
     t = (r12 - r13) sqrt((n - 1)(1 + r23) / (2 R (n - 1)/(n - 3) + rbar^2 (1 - r23)^3)) with n - 3 degrees of freedom,
     R = 1 - r12^2 - r13^2 - r23^2 + 2 r12 r13 r23 and rbar = (r12 + r13)/2.
 
+    Parameters
+    ----------
+    r_model, r_reference
+        r12 and r13: correlations of the observed with the two predicted variables.
+    r_between
+        r23: correlation of the two predicted variables; at 1 they are the same and p is 1.
+    n
+        Number of animals; with fewer than 4, p is 1.
+
     References
     ----------
-    Williams 1959, J R Stat Soc B 21:396; Steiger 1980, Psychol Bull 87:245, equation 7.
+    Williams 1959, J R Stat Soc B 21:396-399; Steiger 1980, Psychol Bull 87:245-251, equation 7,
+    doi:10.1037/0033-2909.87.2.245.
     """
     if n < 4 or r_between >= 1 - 1e-12:
         return 1.0
@@ -81,17 +95,20 @@ def compare(
         Precision of the observations, shape (animals,).
     """
     weights = np.ones(len(observed)) if weights is None else weights
-    sums = _moment_sums(np.stack([observed, model, reference], axis=1), weights, blocks)
-    r_model, r_reference, r_between = _correlations(sums.sum(axis=0, keepdims=True))[0]
+    values = np.stack([observed, *(_without_rounding(x, observed) for x in (model, reference))], axis=1)
+    sums = _moment_sums(values, weights, blocks)
+    r_model, r_reference, r_between = _correlations(sums.sum(axis=0, keepdims=True))[0].tolist()
+    p = hotelling_williams(r_model, r_reference, r_between, len(observed))
+    if len(sums) < 2:
+        return Comparison(r_model - r_reference, float("nan"), -float("inf"), float("inf"), p)
     resampled = _resampled_differences(sums, rng)
-    low, high = np.quantile(resampled, [LEVEL / 2, 1 - LEVEL / 2])
-    return Comparison(
-        float(r_model - r_reference),
-        float(np.std(resampled, ddof=1)),
-        float(low),
-        float(high),
-        hotelling_williams(float(r_model), float(r_reference), float(r_between), len(observed)),
-    )
+    low, high = np.quantile(resampled, [LEVEL / 2, 1 - LEVEL / 2]).tolist()
+    return Comparison(r_model - r_reference, float(np.std(resampled, ddof=1)), low, high, p)
+
+
+def _without_rounding(predicted: FloatArray, observed: FloatArray) -> FloatArray:
+    """Return predictions, as zeros where they were all the same and centring left nothing but rounding errors."""
+    return predicted if np.abs(predicted).max() > 1e-10 * np.abs(observed).max() else np.zeros_like(predicted)
 
 
 def _moment_sums(values: FloatArray, weights: FloatArray, blocks: StrArray) -> FloatArray:
@@ -121,18 +138,26 @@ def _ratio(cross: FloatArray, product: FloatArray) -> FloatArray:
     return np.where(positive, cross / np.sqrt(np.where(positive, product, 1.0)), 0.0)
 
 
-def _resampled_differences(sums: FloatArray, rng: np.random.Generator, chunk: int = 100) -> FloatArray:
+def _resampled_differences(sums: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return r(observed, model) - r(observed, reference) of samples of as many blocks, drawn with replacement.
+
+    A sample's moment sums are the sums of its blocks', so no animal is touched (Efron and Tibshirani 1993, chapter 8).
+    """
     n_blocks = len(sums)
-    out = []
-    for _ in range(0, N_RESAMPLES, chunk):
-        counts = rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=chunk)
-        correlations = _correlations(counts @ sums)
-        out.append(correlations[:, 0] - correlations[:, 1])
-    return np.concatenate(out)
+    samples = np.empty((N_RESAMPLES, sums.shape[1]))
+    for sample in samples:
+        sample[:] = np.bincount(rng.integers(0, n_blocks, n_blocks), minlength=n_blocks) @ sums
+    correlations = _correlations(samples)
+    return correlations[:, 0] - correlations[:, 1]
 
 
 def holm(p_values: FloatArray) -> FloatArray:
-    """Return p values corrected for their number (Holm 1979, Scand J Stat 6:65), in the order given."""
+    """Return p values corrected for their number, in the order given: step down, p times the number not yet rejected.
+
+    References
+    ----------
+    Holm 1979, Scand J Stat 6:65-70.
+    """
     order = np.argsort(p_values, kind="stable")
     steps = p_values[order] * np.arange(len(p_values), 0, -1)
     out = np.empty_like(p_values)

@@ -1,10 +1,10 @@
 """Simulated cohorts of dairy cows, from Holstein founders to records with holes.
 
 The files are the model, in this order: `demography` and `founders` (the oldest ancestors), `map` (the genome),
-`history` (recent generations), `pedigree` (the cow population), `meiosis` (gametes and gene drop), `chip` (which sites are
-markers and QTL), `genome` (all of it, chromosome by chromosome), `trait_catalogue`, `correlations` and `architecture`
-(genetic values), `scales` and `phenotypes` (records), `herd` (everything in memory), `truth` (what was behind it),
-`write` and `cohort` (everything in a folder).
+`history` (recent generations), `pedigree` (the cow population), `meiosis` (gametes and gene drop), `chip` (which sites
+are markers and QTL), `genome` (all of it, chromosome by chromosome), `trait_catalogue`, `correlations` and
+`architecture` (genetic values), `scales` and `phenotypes` (records), `truth` (what is behind them), `herd` (everything
+in memory), `write` and `cohort` (everything in a folder).
 """
 
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES, Architecture, Link

@@ -184,7 +184,7 @@ def polygenic_effects(qtl: Int8Array, factors: FactorModel, rng: np.random.Gener
 
 
 def _decorrelating(values: FloatArray) -> FloatArray:
-    """Return the symmetric C^(-1/2) that takes values to uncorrelated ones of variance 1, if there are enough of them."""
+    """Return the symmetric C^(-1/2) that makes values uncorrelated and of variance 1, if there are enough animals."""
     scale = 1 / _deviations(values)
     if len(values) < LEAST_ANIMALS_PER_SOURCE * values.shape[1]:
         return np.diag(scale)

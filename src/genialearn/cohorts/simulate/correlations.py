@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from genialearn._arrays import BoolArray, FloatArray
-from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE
+from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE, names_of
 
 N_FACTORS = 8
-MOST_COMMON = 0.97
+MOST_COMMON = 0.99
 """Largest share of a trait's genetic variance that factors may take."""
 
-_ROUNDS = 400
-_UNLISTED_WEIGHT = 0.9
+_ROUNDS = 300
+_UNLISTED_WEIGHT = 0.98
 """How much of what the factors imply for a pair that isn't listed is kept in each round; the rest decays to zero."""
 
 GENETIC_CORRELATIONS = {
@@ -74,8 +75,8 @@ GENETIC_CORRELATIONS = {
     ("calving_ease", "stillbirth"): -0.55,
 }
 """Genetic correlations asked, by pair. Those of conception with yields are Boichard & Manfredi's (1994), of mastitis
-with milk, somatic cells and milking speed near those of the French evaluations; the others are usual values. A pair that
-isn't listed takes what the factors imply."""
+with milk, somatic cells and milking speed near those of the French evaluations; the others are usual values. A pair
+that isn't listed takes what the factors imply."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +106,14 @@ class FactorModel:
 
     def select(self, traits: list[str]) -> FactorModel:
         """Return the model of some traits of the catalogue."""
-        names = [trait.name for trait in CATALOGUE]
+        names = names_of(CATALOGUE)
         rows = [names.index(trait) for trait in traits]
         return FactorModel(self.loadings[rows], self.specific[rows])
 
 
 def asked_correlations() -> tuple[FloatArray, BoolArray]:
     """Return the correlations asked over the whole catalogue, 0 where none is, and which ones are asked."""
-    names = [trait.name for trait in CATALOGUE]
+    names = names_of(CATALOGUE)
     asked = np.eye(len(names))
     for (first, second), value in GENETIC_CORRELATIONS.items():
         i, j = names.index(first), names.index(second)
@@ -120,6 +121,7 @@ def asked_correlations() -> tuple[FloatArray, BoolArray]:
     return asked, (asked != 0) & ~np.eye(len(names), dtype=bool)
 
 
+@cache
 def fit_factor_model(n_factors: int = N_FACTORS) -> FactorModel:
     """Return the factor model of the catalogue, by principal factors iterated over unlisted pairs and communalities.
 

@@ -3,7 +3,7 @@
 The coalescent with recombination costs about the square of the length, so a chromosome is tiled with segments of one
 megabase whose histories are independent and joined at random; linkage disequilibrium over longer distances is younger
 than the founders and comes from the generations that follow. A limited number of segments is simulated, and each is
-used for several tiles, every time at other sites and with its haplotypes shuffled, so that no two tiles share an allele.
+used for several tiles, every time at other sites and with its haplotypes shuffled anew: no two tiles share a site.
 """
 
 from __future__ import annotations

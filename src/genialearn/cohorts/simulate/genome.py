@@ -82,8 +82,8 @@ class GenomeDesign:
 
     @property
     def n_segments(self) -> int:
-        """How many segments of ancient history are simulated: some 60 ms each."""
-        return int(np.clip(self.n_markers // 25, 40, 200))
+        """How many segments of ancient history are simulated: some 60 ms each, and enough sites for every tile."""
+        return max(20, min(self.n_markers // 25, 200), self.n_markers // 100)
 
     @property
     def sizes(self) -> list[int]:
@@ -97,6 +97,19 @@ def simulate_genome(
     """Return the genome of the recorded animals of a population.
 
     One chromosome at a time, so that memory is that of as many chromosomes as there are threads.
+
+    Parameters
+    ----------
+    population
+        The pedigree.
+    design
+        Numbers of sites and the kind of founders.
+    rng
+        Source of randomness.
+    threads
+        How many segments or chromosomes are simulated at once; the result doesn't depend on it.
+    progress
+        Called with the name of the stage and the fraction of it that is done.
     """
     planning, founding, mating, *chromosomal = rng.spawn(3 + len(CHROMOSOME_LENGTHS))
     plans = _plans(design, planning)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES, build_genetic_model
-from genialearn.cohorts.simulate.genome import GenomeDesign, Progress, simulate_genome
-from genialearn.cohorts.simulate.pedigree import HerdDesign, animal_ids, pedigree_table, simulate_population
+from genialearn.cohorts.simulate.genome import Progress, simulate_genome
+from genialearn.cohorts.simulate.pedigree import animal_ids, pedigree_table, simulate_population
 from genialearn.cohorts.simulate.phenotypes import simulate_phenotypes
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
-from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, chosen_traits
+from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, chosen_traits, names_of
 from genialearn.cohorts.simulate.truth import Truth, by_animal, parameters, truth_tables
 from genialearn.genotypes import DenseGenotypes
 
@@ -67,33 +67,24 @@ def simulate_herd(
     MissingExtraError
         Where coalescent founders are asked for and msprime isn't installed.
     """
-    settings, threads, report = settings or HerdSettings(), threads_or_all(threads), progress or _silent
+    settings, report = settings or HerdSettings(), progress or _silent
     population_rng, genome_rng, effects_rng, records_rng = np.random.default_rng(settings.seed).spawn(4)
-
     report("pedigree", 0.0)
     population = simulate_population(settings.animals, population_rng)
     ids = animal_ids(len(population), population_rng)
-    design = GenomeDesign(settings.markers, settings.n_qtl, settings.founders, settings.qtl_on_chip)
-    genome = simulate_genome(population, design, genome_rng, threads=threads, progress=report)
-
+    genome = simulate_genome(
+        population, settings.genome_design, genome_rng, threads=threads_or_all(threads), progress=report
+    )
     report("traits", 0.0)
     traits = chosen_traits(settings.n_traits)
-    names = [trait.name for trait in traits]
     architecture = ARCHITECTURES[settings.architecture]
-    model = build_genetic_model(genome.qtl.dosages, genome.major_gene, names, architecture, effects_rng)
-    phenotypes = simulate_phenotypes(
-        traits,
-        model.genetic_values,
-        herds=population.herds[population.recorded],
-        years=population.birth_years[population.recorded] + HerdDesign().age_at_calving,
-        rng=records_rng,
-    )
-
+    model = build_genetic_model(genome.qtl.dosages, genome.major_gene, names_of(traits), architecture, effects_rng)
+    phenotypes = simulate_phenotypes(traits, model.genetic_values, population, records_rng)
     animals = ids[population.recorded]
     return SimulatedHerd(
         genotypes=DenseGenotypes(animals, genome.markers.map, genome.markers.dosages),
         pedigree=pedigree_table(population, ids),
-        traits=by_animal(animals, phenotypes.records, names),
+        traits=by_animal(animals, phenotypes.records, names_of(traits)),
         covariates=pd.DataFrame({"id": animals, "herd_year": phenotypes.herd_years}),
         definitions=traits,
         truth=Truth(

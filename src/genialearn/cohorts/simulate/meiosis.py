@@ -1,12 +1,13 @@
 """Meiosis: gametes, the children of couples, and gene drops through a pedigree.
 
 Crossovers follow Haldane's model: a Poisson process along the genetic map, one crossover a Morgan on average, drawn by
-its exponential gaps. Every gamete has a random stream of its own, counted from a key and the number of the gamete, so the
-result doesn't depend on the order or the number of threads in which gametes are made.
+its exponential gaps. Every gamete has a random stream of its own, counted from a key and the number of the gamete, so
+the result doesn't depend on the order or the number of threads in which gametes are made.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numba
@@ -45,8 +46,8 @@ def _mixed(state: np.uint64) -> np.uint64:
 
 
 @numba.njit(inline="always", nogil=True)
-def _exponential(bits: np.uint64) -> np.float64:
-    return -np.log(1.0 - np.float64(bits >> _S11) * _TO_UNIT)
+def _exponential(bits: np.uint64) -> float:
+    return -math.log(1.0 - np.float64(bits >> _S11) * _TO_UNIT)
 
 
 @numba.njit(nogil=True, cache=True)

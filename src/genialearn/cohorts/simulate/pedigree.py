@@ -18,6 +18,8 @@ from genialearn.cohorts.simulate.meiosis import Couples
 
 UNKNOWN = -1
 LAST_BIRTH_YEAR = 2024
+AGE_AT_CALVING = 2
+"""Years from a female's birth to her first calf, and from a bull's birth to his service."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,6 @@ class HerdDesign:
         Birth years simulated before those.
     replacement
         Share of the cows replaced a year.
-    age_at_calving
-        Years from a female's birth to her first calf, and from a bull's birth to his first daughters.
     service_years
         For how many years a bull is used.
     bulls_per_root_animal
@@ -44,10 +44,9 @@ class HerdDesign:
         Recorded animals that share a herd and a year, on average.
     """
 
-    recorded_years: int = 8
+    recorded_years: int = 10
     earlier_years: int = 5
     replacement: float = 0.3
-    age_at_calving: int = 2
     service_years: int = 3
     bulls_per_root_animal: float = 0.16
     use_shape: float = 2.0
@@ -169,7 +168,7 @@ def _run(calves: list[int], n_bulls: int, n_herds: int, design: HerdDesign, rng:
     growing = _Growing()
     start = LAST_BIRTH_YEAR - len(calves) + 1
     n_cows = round(calves[0] / design.replacement)
-    cows = _found_cows(growing, n_cows, n_herds, start - design.age_at_calving, rng)
+    cows = _found_cows(growing, n_cows, n_herds, start - AGE_AT_CALVING, rng)
     bulls, weights = _found_bulls(growing, n_bulls, start, design, rng)
     heifers: list[IntArray] = []
     for year, n_calves in enumerate(calves):
@@ -179,8 +178,8 @@ def _run(calves: list[int], n_bulls: int, n_herds: int, design: HerdDesign, rng:
         heifers.append(_born(growing, sires[n_bulls:], mated[n_bulls:], start + year, female=True))
         sons = _born(growing, sires[:n_bulls], mated[:n_bulls], start + year, female=False)
         bulls, weights = np.append(bulls, sons), np.append(weights, rng.gamma(design.use_shape, size=n_bulls))
-        if len(heifers) >= design.age_at_calving:
-            cows = _replaced(cows, heifers[-design.age_at_calving], rng)
+        if len(heifers) >= AGE_AT_CALVING:
+            cows = _replaced(cows, heifers[-AGE_AT_CALVING], rng)
     return _finished(growing, first_recorded=LAST_BIRTH_YEAR - design.recorded_years + 1)
 
 
@@ -194,7 +193,7 @@ def _found_bulls(
     growing: _Growing, n_bulls: int, start: int, design: HerdDesign, rng: np.random.Generator
 ) -> tuple[IntArray, FloatArray]:
     """Add the bulls of the first years, the oldest first, and their shares of the inseminations."""
-    n_cohorts = design.service_years + design.age_at_calving
+    n_cohorts = design.service_years + AGE_AT_CALVING
     unknown = np.full(n_bulls * n_cohorts, UNKNOWN)
     years = np.repeat(np.arange(start - n_cohorts, start), n_bulls)
     return (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genialearn._arrays import BoolArray, FloatArray, IntArray, StrArray, as_ids
+from genialearn.cohorts.simulate.pedigree import AGE_AT_CALVING, Population
 from genialearn.cohorts.simulate.scales import Scales
 from genialearn.cohorts.simulate.trait_catalogue import RECORDED_SHARES, TraitDesign
 
@@ -38,14 +39,9 @@ class Phenotypes:
 
 
 def simulate_phenotypes(
-    traits: tuple[TraitDesign, ...],
-    genetic_values: FloatArray,
-    *,
-    herds: IntArray,
-    years: IntArray,
-    rng: np.random.Generator,
+    traits: tuple[TraitDesign, ...], genetic_values: FloatArray, population: Population, rng: np.random.Generator
 ) -> Phenotypes:
-    """Return records of animals with known genetic values.
+    """Return records of the recorded animals of a population, taken in the year of first calving.
 
     Parameters
     ----------
@@ -53,13 +49,14 @@ def simulate_phenotypes(
         What is recorded.
     genetic_values
         Total genetic values of variance one, shape (animals, traits).
-    herds, years
-        Number of the herd and year of recording, shape (animals,).
+    population
+        Says in which herds and years they are recorded.
     rng
         Source of randomness.
     """
     residual_rng, herd_rng, hole_rng = rng.spawn(3)
-    labels = herd_year_labels(herds, years)
+    herds = population.herds[population.recorded]
+    labels = herd_year_labels(herds, population.birth_years[population.recorded] + AGE_AT_CALVING)
     scales = Scales.of(traits)
     residuals = correlated_residuals(traits, len(herds), residual_rng)
     environments = herd_year_effects(labels, len(traits), herd_rng)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES
-from genialearn.cohorts.simulate.genome import FOUNDERS
+from genialearn.cohorts.simulate.genome import FOUNDERS, GenomeDesign
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS
 from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE
 from genialearn.errors import SettingError
@@ -64,6 +64,11 @@ class HerdSettings:
                 found=f"{self.n_qtl:,}",
                 advice="Ask for fewer QTL, or leave them off the chip.",
             )
+
+    @property
+    def genome_design(self) -> GenomeDesign:
+        """The part of the settings that concerns sites."""
+        return GenomeDesign(self.markers, self.n_qtl, self.founders, self.qtl_on_chip)
 
 
 def _check_sites(name: str, value: int) -> None:

@@ -121,6 +121,11 @@ _BY_SPREAD = (
 """The order in which traits join a shorter list, so that it spreads over the groups."""
 
 
+def names_of(traits: tuple[TraitDesign, ...]) -> list[str]:
+    """Return the names of some traits."""
+    return [trait.name for trait in traits]
+
+
 def chosen_traits(n_traits: int) -> tuple[TraitDesign, ...]:
     """Return `n_traits` traits spread over the groups, in the order of the catalogue."""
     names = set(_BY_SPREAD[:n_traits])

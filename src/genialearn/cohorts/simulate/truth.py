@@ -14,7 +14,7 @@ from genialearn.cohorts.simulate.genome import Genome, Sites
 from genialearn.cohorts.simulate.phenotypes import YIELD_RESIDUAL_CORRELATION
 from genialearn.cohorts.simulate.scales import Scales, simulated_heritability
 from genialearn.cohorts.simulate.settings import HerdSettings
-from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
+from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, names_of
 
 NOTES = {
     "h2": "Genetic over genetic plus residual variance within herd-years, among all genotyped animals before holes; "
@@ -59,7 +59,7 @@ def truth_tables(
     traits: tuple[TraitDesign, ...], animals: StrArray, genome: Genome, model: GeneticModel
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the tables of breeding values, genetic values and QTL."""
-    scales, names = Scales.of(traits), [trait.name for trait in traits]
+    scales, names = Scales.of(traits), names_of(traits)
     slopes = scales.additive_slopes
     return (
         by_animal(animals, scales.means + model.breeding_values * slopes, names),
@@ -104,7 +104,7 @@ def parameters(
     residuals
         Standardised residuals, shape (animals, traits).
     """
-    names, scales = [trait.name for trait in traits], Scales.of(traits)
+    names, scales = names_of(traits), Scales.of(traits)
     architecture = ARCHITECTURES[settings.architecture]
     return {
         **asdict(settings),
@@ -120,7 +120,7 @@ def parameters(
         "herd_year_variance": _named(names, scales.herd_year**2),
         "residual_correlation_of_yields": YIELD_RESIDUAL_CORRELATION,
         "genetic_correlations_asked": _rounded(model.correlations_asked),
-        "genetic_correlations_realised": _rounded(np.corrcoef(model.genetic_values, rowvar=False)),
+        "genetic_correlations_realised": _rounded(np.atleast_2d(np.corrcoef(model.genetic_values, rowvar=False))),
         "notes": NOTES,
     }
 
@@ -130,7 +130,7 @@ def _named(names: list[str], values: FloatArray) -> dict[str, float]:
 
 
 def _rounded(matrix: FloatArray) -> object:
-    return (np.atleast_2d(matrix).round(6) + 0.0).tolist()  # + 0.0 turns -0.0 into 0.0
+    return (matrix.round(6) + 0.0).tolist()  # + 0.0 turns -0.0 into 0.0
 
 
 def realised_heritabilities(

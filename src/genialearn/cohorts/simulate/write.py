@@ -39,6 +39,7 @@ def refuse_occupied(folder: Path, *, force: bool) -> None:
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """Make a temporary folder beside `folder` that takes its place only when the block ends without an error."""
+    folder = folder.absolute()
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         temporary.mkdir(parents=True)
@@ -57,7 +58,11 @@ def _replace(folder: Path, temporary: Path) -> None:
         return
     old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     folder.rename(old)
-    temporary.rename(folder)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
     shutil.rmtree(old)
 
 

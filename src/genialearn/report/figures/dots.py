@@ -51,10 +51,10 @@ def accuracy_picture(results: Results, colours: Mapping[str, str]) -> Picture | 
 
 
 def dispersion_picture(results: Results, colours: Mapping[str, str]) -> Picture | None:
-    """Return dispersion and standardised bias by trait and model; None without either."""
+    """Return dispersion and bias by trait and model; None without either."""
     panels = {
         "dispersion, b1": (pooled(results, "b1"), Scale("dispersion, b1 (1 is right)", 1.0)),
-        "bias": (_in_errors(pooled(results, "bias")), Scale("bias, in standard errors (0 is right)", 0.0)),
+        "bias": (pooled(results, "bias"), Scale("bias, in genetic standard deviations (0 is right)", 0.0)),
     }
     return _dot_picture(
         results,
@@ -62,14 +62,9 @@ def dispersion_picture(results: Results, colours: Mapping[str, str]) -> Picture 
         {name: panel for name, panel in panels.items() if len(panel[0])},
         name="dispersion-by-trait",
         title="Estimates by trait and model",
-        caption="Below 1, predictions are spread too widely; above 1, too narrowly. Bias is shown in its standard "
-        "errors, so that traits of all units fit one axis; the table below has it in the unit of the trait.",
+        caption="Dispersion below 1 means that predictions are spread too widely, above 1 too narrowly. Bias above 0 "
+        "means that they are too high.",
     )
-
-
-def _in_errors(bias: pd.DataFrame) -> pd.DataFrame:
-    known = bias[bias["se"] > 0]
-    return known.assign(estimate=known["estimate"] / known["se"], se=1.0)
 
 
 def _dot_picture(
@@ -135,12 +130,32 @@ def _dot_plot(scores: pd.DataFrame, rows: list[Row], colours: Mapping[str, str],
         canvas(
             [*_rules(scale, len(rows)), *traces],
             height=_TOP + _BOTTOM + len(rows) * max(22, 7 * len(shown) + 4),
-            axes={"xaxis": {"title": scale.title, "side": "top"}, "yaxis": _row_axis(rows)},
+            axes={"xaxis": _value_axis(scores, scale) | {"side": "top"}, "yaxis": _row_axis(rows)},
             margin={"l": 8, "r": 16, "t": _TOP, "b": _BOTTOM},
             legend=legend(yref="container", y=1, yanchor="top"),
             shapes=_bands(rows),
         )
     )
+
+
+def _value_axis(scores: pd.DataFrame, scale: Scale) -> dict[str, Any]:
+    """Return the settings of the horizontal axis, which outliers can't stretch: it tells how many lie beyond it."""
+    low, high = _limits(scores, scale)
+    beyond = int((~scores["estimate"].between(low, high)).sum())
+    note = f"; {count(beyond, 'estimate')} beyond the axis" if beyond else ""
+    padding = 0.04 * (high - low)
+    return {"title": scale.title + note, "range": [low - padding, high + padding]}
+
+
+def _limits(scores: pd.DataFrame, scale: Scale) -> tuple[float, float]:
+    """Return the ends of the widest intervals, but at most three interquartile ranges from the quartiles."""
+    estimates, half_widths = scores["estimate"], Z95 * scores["se"].fillna(0)
+    first, third = (float(estimates.quantile(share)) for share in (0.25, 0.75))
+    reach = 3 * (third - first) or float("inf")
+    right = [] if scale.right is None else [scale.right]
+    low = max(float((estimates - half_widths).min()), first - reach)
+    high = min(float((estimates + half_widths).max()), third + reach)
+    return min([low, *right]), max([high, *right])
 
 
 def _rules(scale: Scale, n_rows: int) -> list[go.Scatter]:

@@ -49,7 +49,7 @@ def _scatter(gains: pd.DataFrame, reference: str, colours: Mapping[str, str]) ->
             [*marks, *keys, *_verdict_keys()],
             height=460,
             axes={
-                "xaxis": {"title": "heritability, h2", "rangemode": "tozero"},
+                "xaxis": {"title": "heritability, h2"},
                 "yaxis": {"title": f"difference in r from {label(reference)}", "tickformat": "+.2f"} | _ZERO,
             },
         )

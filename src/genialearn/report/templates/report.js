@@ -48,6 +48,7 @@
   function drawForPaper(isPrinting) {
     document.documentElement.toggleAttribute("data-printing", isPrinting);
     drawAll();
+    if (!isPrinting) document.querySelectorAll(".plot").forEach((plot) => Plotly.Plots.resize(plot));
   }
 
   // Tables

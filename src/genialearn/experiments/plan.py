@@ -1,0 +1,220 @@
+"""A comparison before it begins: everything read and checked, nothing written."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from genialearn._arrays import FloatArray
+from genialearn._checks import check_at_least, check_known
+from genialearn.cohorts import Cohort, CohortFiles, Reconciliation, read_cohort, read_truth
+from genialearn.errors import AlignmentError, MissingExtraError
+from genialearn.experiments.cell import run_splits
+from genialearn.experiments.description import describe_cohort
+from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
+from genialearn.experiments.machine import describe_machine, library_versions, usable_cores
+from genialearn.experiments.runs import CellKey
+from genialearn.predictors import CATALOGUE, REFERENCE
+from genialearn.records import RecordTable, design
+from genialearn.validation.splits import Split, SplitScheme
+
+LEAST_RECORDS = 5
+"""Training records of a trait without which no model of it can be fitted."""
+
+_WORK_SPACES = 6
+"""Matrices (animals, animals) that GBLUP holds at its peak, beside one of eigenvectors for each pattern of holes."""
+
+_BYTES_PER_DOSAGE = 6
+"""Dosages as float32, as int8, and binned."""
+
+_LIBRARIES_GIB = 0.4
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A comparison that has been checked and could begin.
+
+    Parameters
+    ----------
+    cohort
+        The animals.
+    reconciliation
+        Who was dropped.
+    splits
+        Training and test animals.
+    models
+        Names, the reference first.
+    content
+        What `run.json` will hold.
+    truths
+        True values by name, animals x traits.
+    description
+        What `cohort.json` will hold.
+    """
+
+    cohort: Cohort
+    reconciliation: Reconciliation
+    splits: Sequence[Split]
+    models: Sequence[str]
+    content: dict[str, Any]
+    truths: dict[str, FloatArray]
+    description: dict[str, Any]
+
+    @property
+    def threads(self) -> int:
+        """How many threads each cell uses."""
+        return int(self.content["settings"]["threads"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of splits, models and bootstraps."""
+        return int(self.content["settings"]["seed"])
+
+    @property
+    def cells(self) -> list[CellKey]:
+        """Every model on every split, one split after the other, the reference first."""
+        return [CellKey(model, split.label) for split in self.splits for model in self.models]
+
+    @property
+    def memory_gib(self) -> float:
+        """About how much memory the largest cell needs: GBLUP, or a model that sees all dosages at once."""
+        n_animals, n_markers = self.cohort.genotypes.shape
+        patterns = _record_counts_by_pattern(self.cohort.records)
+        gblup = 8 * (_WORK_SPACES * n_animals**2 + sum(count**2 for count in patterns))
+        return max(gblup, _BYTES_PER_DOSAGE * n_animals * n_markers) / 2**30 + _LIBRARIES_GIB
+
+    @property
+    def available_memory_gib(self) -> float:
+        """How much memory this process may use."""
+        return float(self.content["machine"]["memory_gib"])
+
+
+def plan_comparison(
+    files: CohortFiles, *, models: Sequence[str], split: str, seed: int = 1, threads: int = 0, command: str = ""
+) -> Plan:
+    """Read and check everything that a comparison needs; nothing is written.
+
+    Parameters
+    ----------
+    files
+        The cohort's files.
+    models
+        Names from the catalogue; the reference `gblup` is always added, and always first.
+    split
+        A scheme such as "forward:0.2".
+    seed
+        Of splits, models and bootstraps.
+    threads
+        Of each cell; 0 for all cores.
+    command
+        The command line, for the report.
+
+    Raises
+    ------
+    InputError
+        Where anything is unusable.
+    MissingExtraError
+        Where a model's library isn't installed.
+    """
+    settings = _settings(files, models=models, split=split, seed=seed, threads=threads)
+    refuse_streams(files)
+    cohort, reconciliation = read_cohort(files)
+    splits = run_splits(cohort, settings)
+    _check_formulas(cohort)
+    _check_training_records(cohort, splits)
+    truths = _truths(cohort, files)
+    content = {
+        "genialearn": importlib.metadata.version("genialearn"),
+        "command": command,
+        "settings": settings,
+        "inputs": describe_inputs(files),
+        "versions": library_versions(),
+        "machine": describe_machine(),
+        "cohort": {**_sizes(cohort), "name": _name(files), "simulated": bool(truths)},
+        "traits": _described_traits(cohort),
+        "reconciliation": [asdict(finding) for finding in reconciliation.findings],
+        "splits": [{"label": s.label, "n_train": len(s.train), "n_test": len(s.test)} for s in splits],
+    }
+    return Plan(cohort, reconciliation, splits, settings["models"], content, truths, describe_cohort(cohort))
+
+
+def _settings(files: CohortFiles, *, models: Sequence[str], split: str, seed: int, threads: int) -> dict[str, Any]:
+    return {
+        "models": _checked_models(models),
+        "split": str(SplitScheme.parse(split)),
+        "seed": check_at_least("seed", seed, 0),
+        "threads": check_at_least("threads", threads, 0) or usable_cores(),
+        "files": files_as_settings(files),
+    }
+
+
+def _checked_models(models: Iterable[str]) -> list[str]:
+    for name in models:
+        check_known("model", name, CATALOGUE)
+        library = CATALOGUE[name].library
+        if library and importlib.util.find_spec(library) is None:
+            raise MissingExtraError.for_extra(library, CATALOGUE[name].extra, f"model {name}")
+    return list(dict.fromkeys([REFERENCE, *models]))
+
+
+def _check_formulas(cohort: Cohort) -> None:
+    """Raise `SettingError` where a formula of fixed effects can't be evaluated on the records that it is for."""
+    recorded = np.isfinite(cohort.records.values)
+    for formula in dict.fromkeys(trait.fixed for trait in cohort.traits):
+        concerned = [trait.fixed == formula for trait in cohort.traits]
+        rows = np.flatnonzero(recorded[:, concerned].any(axis=1))
+        design(formula, cohort.records.effects.iloc[rows])
+
+
+def _check_training_records(cohort: Cohort, splits: Iterable[Split]) -> None:
+    """Raise `AlignmentError` where a split leaves too few records of a trait to learn from.
+
+    One such trait would fail every model of the split, and with them all other traits.
+    """
+    recorded = np.isfinite(cohort.records.values)
+    for split in splits:
+        counts = recorded[np.isin(cohort.record_rows, split.train)].sum(axis=0)
+        for trait, count in zip(cohort.traits, counts.tolist(), strict=True):
+            if count < LEAST_RECORDS:
+                raise AlignmentError(
+                    f"split {split.label}: trait {trait.name}",
+                    expected=f"at least {LEAST_RECORDS} records of training animals",
+                    found=str(count),
+                    advice="Leave the trait out with --trait, or use another --split.",
+                )
+
+
+def _record_counts_by_pattern(records: RecordTable) -> list[int]:
+    """Return the number of records of each distinct set of records, weights and fixed effects that traits have."""
+    recorded = np.isfinite(records.values)
+    patterns = {
+        (recorded[:, column].tobytes(), records.weights[recorded[:, column], column].tobytes(), trait.fixed): column
+        for column, trait in enumerate(records.traits)
+    }
+    return [int(records.n_records[column]) for column in patterns.values()]
+
+
+def _truths(cohort: Cohort, files: CohortFiles) -> dict[str, FloatArray]:
+    return {
+        name: table.reindex(index=list(cohort.animals), columns=cohort.records.trait_names).to_numpy()
+        for name, table in read_truth(files).items()
+    }
+
+
+def _sizes(cohort: Cohort) -> dict[str, int]:
+    n_animals, n_markers = cohort.genotypes.shape
+    return {"n_animals": n_animals, "n_markers": n_markers, "n_traits": len(cohort.traits)}
+
+
+def _name(files: CohortFiles) -> str:
+    return files.bfile.resolve().parent.name if files.bfile.name == "genotypes" else files.bfile.name
+
+
+def _described_traits(cohort: Cohort) -> list[dict[str, Any]]:
+    counts = cohort.records.n_records.tolist()
+    return [asdict(trait) | {"n_records": count} for trait, count in zip(cohort.traits, counts, strict=True)]

@@ -1,0 +1,1 @@
+"""Standing here, this file puts `tests/` on the import path, so that tests share their cohorts."""
