@@ -1,1 +1,52 @@
-"""Standing here, this file puts `tests/` on the import path, so that tests share their cohorts."""
+"""What tests of several parts share. Standing here, this file also puts `tests/` on the import path."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cells_here import comparing, run_here
+from finished_run import Answer, FinishedRun, finish_run
+from tiny_cohort import write_tiny_cohort
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cohort folder of 120 animals, 200 markers and 4 traits; read only."""
+    return write_tiny_cohort(tmp_path_factory.mktemp("cohorts") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def finished(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """A comparison of two models on two folds of the tiny cohort; read only."""
+    return finish_run(tiny, tmp_path_factory.mktemp("runs") / "first")
+
+
+@pytest.fixture
+def herd(tiny: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny cohort, `herd` in the test's own folder, to be damaged."""
+    return Path(shutil.copytree(tiny, tmp_path / "herd"))
+
+
+@pytest.fixture
+def genialearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """The command line, run in this process."""
+    from genialearn.cli.app import main
+
+    def run(*words: str) -> Answer:
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["genialearn", *words])
+        with pytest.raises(SystemExit, match=r"^(None|\d+)$") as end:
+            main()
+        return Answer(int(end.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def cells_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let cells run in this process, which saves them from starting one: for tests of something else."""
+    monkeypatch.setattr(comparing, "run_in_process", run_here)

@@ -45,11 +45,15 @@ class GenialearnError(Exception):
         facts = ", ".join(
             f"{word} {text}" for word, text in (("expected", self.expected), ("found", self.found)) if text
         )
-        sentence = f"{self.where}: {facts}." if facts else f"{self.where}."
+        sentence = _sentence(f"{self.where}: {facts}" if facts else self.where)
         return f"{sentence} {self.advice}".rstrip()
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.where, self.expected, self.found, self.advice))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("...") else f"{text}."
 
 
 def _rebuild(kind: type[GenialearnError], where: str, expected: str, found: str, advice: str) -> GenialearnError:
@@ -102,11 +106,11 @@ def install_advice(extra: str) -> str:
 
 def nearest_advice(name: str, known: Iterable[str]) -> str:
     """Return advice that names the known word nearest to `name`, or the known words; nothing where there are none."""
-    known = sorted(known)
+    known = sorted(word for word in known if word)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]}?"
-    return f"Known are: {examples(known, most=20)}." if known else ""
+    return _sentence(f"Known are: {examples(known, most=20)}") if known else ""
 
 
 def examples(items: Iterable[object], *, most: int = 3) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import shlex
 import sys
 import traceback
@@ -16,12 +18,13 @@ import typer
 from genialearn import _files
 from genialearn.cli import options as opt
 from genialearn.cli.display import Display
-from genialearn.cohorts import CohortFiles, read_cohort
+from genialearn.cohorts import Cohort, CohortFiles, read_cohort
 from genialearn.errors import GenialearnError
 from genialearn.experiments import Plan, plan_comparison
 from genialearn.experiments import compare as run_comparison
 from genialearn.experiments.runs import RunFolder
 from genialearn.predictors import CATALOGUE
+from genialearn.report.wording import count
 
 app = typer.Typer(
     name="genialearn",
@@ -148,7 +151,7 @@ def check(*, files: CohortFiles, debug: opt.Debug = False) -> None:
     """Read a cohort, say what is in it and what doesn't fit together, and write nothing."""
     cohort, reconciliation = read_cohort(files)
     display = Display()
-    display.result(f"{len(cohort):,} animals x {cohort.genotypes.shape[1]:,} markers x {len(cohort.traits)} traits")
+    display.result(_sizes(cohort))
     for line in reconciliation.lines():
         display.result(f"  {line}")
     display.result("trait\tkind\trecords\tfixed effects")
@@ -187,10 +190,14 @@ def report(
 
 
 def _simulate(display: Display, folder: Path, settings: HerdOptions, *, threads: int, force: bool) -> None:
-    from genialearn.cohorts.simulate import simulate_cohort
+    from genialearn.cohorts.simulate import HerdSettings, simulate_cohort
+    from genialearn.cohorts.simulate.write import refuse_occupied
 
+    HerdSettings(**asdict(settings))
+    refuse_occupied(folder, force=force)
     display.say(
-        f"simulating {settings.animals:,} cows x {settings.markers:,} markers x {settings.n_traits} traits "
+        f"simulating {count(settings.animals, 'cow')} x {count(settings.markers, 'marker')} x "
+        f"{count(settings.n_traits, 'trait')} "
         f"({settings.architecture}) into {folder}"
     )
     with display.progress() as progress:
@@ -230,21 +237,25 @@ def _compare(
 
 def _announce(display: Display, plan: Plan) -> None:
     """Say what is about to be done, and what it takes."""
-    n_animals, n_markers = plan.cohort.genotypes.shape
-    display.say(f"{n_animals:,} animals x {n_markers:,} markers x {len(plan.cohort.traits)} traits")
+    display.say(_sizes(plan.cohort))
     for line in plan.reconciliation.lines():
         display.say(f"  {line}")
     for part in plan.splits[:MOST_SPLITS]:
-        display.say(f"  {part.label}: {len(part.train):,} animals train, {len(part.test):,} test")
+        display.say(f"  {part.label}: {count(len(part.train), 'animal')} to learn from, {len(part.test):,} to predict")
     if len(plan.splits) > MOST_SPLITS:
-        display.say(f"  and {len(plan.splits) - MOST_SPLITS} more splits")
+        display.say(f"  and {count(len(plan.splits) - MOST_SPLITS, 'more split')}")
     available = plan.available_memory_gib
-    display.say(f"memory: about {plan.memory_gib:.1f} of {available:.1f} GiB; {len(plan.cells)} cells to run")
+    display.say(f"memory: about {plan.memory_gib:.1f} of {available:.1f} GiB; {count(len(plan.cells), 'cell')} to run")
     if plan.memory_gib > available:
         display.say(
             f"warning: gblup needs more memory than this process may use, and will most likely be killed. "
-            f"Compare on fewer animals, or on a machine with {plan.memory_gib:.0f} GiB."
+            f"Compare on fewer animals, or on a machine with {math.ceil(plan.memory_gib)} GiB."
         )
+
+
+def _sizes(cohort: Cohort) -> str:
+    n_animals, n_markers = cohort.genotypes.shape
+    return f"{count(n_animals, 'animal')} x {count(n_markers, 'marker')} x {count(len(cohort.traits), 'trait')}"
 
 
 def _report(display: Display, run: Path) -> None:
@@ -257,8 +268,11 @@ def _report(display: Display, run: Path) -> None:
 
 def main() -> None:
     """Run the command line; errors become one message and the exit code of their kind."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may have letters that the terminal lacks
     try:
-        app()
+        app(prog_name="genialearn")
     except GenialearnError as error:
         _end(error, error)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,40 +22,39 @@ class Display:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._results = Console(soft_wrap=True, highlight=False, markup=False)
-        self._remarks = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
     def say(self, text: str) -> None:
         """Show a remark, unless quiet."""
         if not self._quiet:
-            self._remarks.print(text)
+            print(text, file=sys.stderr)
 
     def result(self, text: str) -> None:
         """Show a result."""
-        self._results.print(text)
+        print(text)
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
         """Give a function to report steps to: a bar on a terminal, a line a step elsewhere, nothing when quiet."""
         if self._quiet:
             yield lambda what, done, total: None
-        elif self._remarks.is_terminal:
-            with self._bar() as bar:
+        elif sys.stderr.isatty():
+            with _bar() as bar:
                 task = bar.add_task("", total=1)
                 yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
         else:
             yield _Lines(self.say)
 
-    def _bar(self) -> Progress:
-        return Progress(
-            TextColumn("{task.description:<40}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._remarks,
-        )
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<40}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
 
 
 class _Lines:

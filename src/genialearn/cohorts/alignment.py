@@ -27,6 +27,11 @@ class Finding:
     examples: tuple[str, ...]
     action: str
 
+    @classmethod
+    def of(cls, what: str, animals: StrArray, action: str) -> Finding:
+        """Return the finding about these animals."""
+        return cls(what, len(animals), tuple(animals[:3]), action)
+
 
 @dataclass(frozen=True)
 class Reconciliation:
@@ -45,9 +50,9 @@ class Reconciliation:
     n_markers: int
 
     def lines(self) -> list[str]:
-        """Return the report as lines of text, counts before examples."""
+        """Return the report as lines of text."""
         return [
-            f"{finding.n:,} {finding.what}: {finding.action}"
+            f"{finding.what}: {finding.n:,} {finding.action}"
             f" ({', '.join(finding.examples)}{', ...' if finding.n > len(finding.examples) else ''})"
             for finding in self.findings
         ] or ["every animal has genotype and records"]
@@ -95,9 +100,7 @@ def align(
         ("animals unknown to the pedigree", _strangers(cohort), "kept without parents or birth year"),
         ("animals with -9 for a trait that is never negative otherwise", _suspects(usable), _SUSPICION),
     )
-    findings = tuple(
-        Finding(what, len(animals), tuple(animals[:3]), action) for what, animals, action in found if len(animals)
-    )
+    findings = tuple(Finding.of(*one) for one in found if len(one[1]))
     return cohort, Reconciliation(findings, *cohort.genotypes.shape)
 
 
@@ -137,7 +140,7 @@ def _check_traits_vary(records: RecordTable) -> None:
         raise AlignmentError(
             "cohort",
             expected="records that differ, of every trait, on animals with genotype",
-            found=f"{len(constant)} traits without: {examples(constant)}",
+            found=f"{len(constant)} without: {examples(constant)}",
             advice="Name the traits to use with --trait.",
         )
 

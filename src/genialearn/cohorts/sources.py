@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from genialearn.cohorts.alignment import Reconciliation, align
+from genialearn.cohorts.alignment import Finding, Reconciliation, align
 from genialearn.cohorts.cohort import Cohort
 from genialearn.errors import FileFormatError, InputError, SettingError
 from genialearn.genotypes import read_plink
@@ -88,7 +89,13 @@ class CohortFiles:
 
 
 def read_cohort(files: CohortFiles) -> tuple[Cohort, Reconciliation]:
-    """Return the cohort of these files on one order of animals, and the report of who and what was dropped."""
+    """Return the cohort of these files on one order of animals, and the report of who and what was dropped.
+
+    Raises
+    ------
+    InputError
+        Where a file can't be read, or the files don't fit each other.
+    """
     if (files.traits is None) == (files.records is None):
         raise SettingError(
             "cohort",
@@ -97,11 +104,18 @@ def read_cohort(files: CohortFiles) -> tuple[Cohort, Reconciliation]:
         )
     genotypes = read_plink(files.bfile)
     records = _read_records(files)
+    weighted = records if files.weights is None else with_weights(records, files.weights)
     pedigree = None if files.pedigree is None else read_pedigree(files.pedigree)
-    return align(genotypes, records, pedigree)
+    cohort, report = align(genotypes, weighted, pedigree)
+    lost = records.animals[(np.isfinite(records.values) & np.isnan(weighted.values)).any(axis=1)]
+    if len(lost):
+        finding = Finding.of("records without a weight", lost, "dropped")
+        report = replace(report, findings=(finding, *report.findings))
+    return cohort, report
 
 
 def _read_records(files: CohortFiles) -> RecordTable:
+    """Return the records with everything that explains them, but not their weights."""
     path = files.traits if files.records is None else files.records
     assert path is not None, "one of the two is there"
     records = read_records(
@@ -109,8 +123,6 @@ def _read_records(files: CohortFiles) -> RecordTable:
     )
     if files.covariates is not None:
         records = with_covariates(records, files.covariates)
-    if files.weights is not None:
-        records = with_weights(records, files.weights)
     return records if files.fixed is None else records.with_fixed(files.fixed)
 
 

@@ -32,7 +32,7 @@ from genialearn.validation.splits import Split, SplitScheme
 if TYPE_CHECKING:
     from genialearn.predictors.gblup import GBLUP
 
-WHOLE = "whole"
+WHOLE = "all-records"
 """The split on which GBLUP sees all records, to estimate fixed effects once."""
 
 WHOLE_CELL = CellKey(REFERENCE, WHOLE)
@@ -57,10 +57,9 @@ def run_cell(folder: RunFolder, key: CellKey, tell: Tell) -> bool:
     tell
         Called with {"stage": name} as a stage begins, and with a description of the error that ended the cell.
     """
-    memory = MemoryWatch()
-    memory.start()
     try:
-        _run(folder, key, Stopwatch(lambda stage: tell({"stage": stage}), memory.peak_mib))
+        with MemoryWatch() as memory:
+            _run(folder, key, Stopwatch(lambda stage: tell({"stage": stage}), memory.peak_mib))
     except Exception as error:
         tell(_description(error))
         return False

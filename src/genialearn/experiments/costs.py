@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 INTERVAL = 0.1
 """Seconds between two looks at the memory of descendants."""
@@ -67,20 +68,25 @@ class MemoryWatch:
 
     def __init__(self) -> None:
         self._descendants = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def start(self) -> None:
-        """Begin to look after descendants, until the process ends."""
-        threading.Thread(target=self._look, daemon=True).start()
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
 
     def peak_mib(self) -> float:
         """Return the peak so far, in MiB."""
         return own_peak_mib() + self._descendants
 
     def _look(self) -> None:
-        while True:
+        while not self._ended.wait(INTERVAL):
             if _has_children():
                 self._descendants = max(self._descendants, descendants_mib())
-            time.sleep(INTERVAL)
 
 
 def own_peak_mib() -> float:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genialearn import errors
 from genialearn.experiments.runs import CellKey, RunFolder
@@ -52,6 +53,14 @@ class Failure:
     message: str
     parts: dict[str, str] | None = None
 
+    @classmethod
+    def told(cls, key: CellKey, messages: Sequence[dict[str, Any]], ending: str) -> Failure:
+        """Return the failure that a cell told of, or else that its process ended."""
+        stage = next((message["stage"] for message in reversed(messages) if "stage" in message), "start")
+        if messages and "error" in messages[-1]:
+            return cls(key, stage, **messages[-1])
+        return cls(key, stage, "ProcessEnded", ending)
+
     @property
     def concerns_the_run(self) -> bool:
         """Whether nothing that follows can do better: inputs that can't be read, results that can't be written."""
@@ -61,7 +70,12 @@ class Failure:
         """Return the failure as the error that ends the run."""
         if self.parts is not None:
             return self._kind(**self.parts)
-        return errors.GenialearnError(str(self.key), expected="predictions", found=self.message)
+        return errors.GenialearnError(
+            str(self.key),
+            expected="a fitted model",
+            found=self.message.rstrip("."),
+            advice="Nothing can be judged without it; repeat the command when its cause is gone.",
+        )
 
     @property
     def _kind(self) -> type[errors.GenialearnError]:
@@ -78,7 +92,7 @@ def run_in_process(folder: RunFolder, key: CellKey, *, threads: int) -> Failure 
     code, messages, remarks = _run(command, _environment(threads))
     if code == 0 and folder.is_done(key):
         return None
-    return _failure(key, code, messages, remarks)
+    return Failure.told(key, [json.loads(line) for line in messages.splitlines()], _ending(code, remarks))
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -119,14 +133,6 @@ def _lifeline() -> Iterator[int]:
     finally:
         os.close(reading)
         os.close(writing)
-
-
-def _failure(key: CellKey, code: int, messages: str, remarks: str) -> Failure:
-    told = [json.loads(line) for line in messages.splitlines()]
-    stage = next((message["stage"] for message in reversed(told) if "stage" in message), "start")
-    if told and "error" in told[-1]:
-        return Failure(key, stage, **told[-1])
-    return Failure(key, stage, "ProcessEnded", _ending(code, remarks))
 
 
 def _ending(code: int, remarks: str) -> str:

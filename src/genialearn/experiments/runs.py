@@ -97,6 +97,7 @@ class RunFolder:
 
     def check_free(self, *, force: bool) -> None:
         """Raise `InputError` where no comparison may begin or go on here, whatever its settings."""
+        _check_writable(self.path)
         if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
             return
         found = self._state_of_a_run()
@@ -169,6 +170,22 @@ class RunFolder:
         """Return what a finished cell wrote beside its predictions."""
         facts: dict[str, Any] = json.loads(_files.read_text(self.cell(key, "json")))
         return facts
+
+
+def _check_writable(path: Path) -> None:
+    """Raise `InputError` where a folder can't be made or filled: what is there of its path must be one that may be."""
+    existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    if existing != path.absolute() and not existing.is_dir():
+        raise InputError(
+            str(path), expected="a folder", found="a file on the way to it", advice="Choose another --out."
+        )
+    if not os.access(existing, os.W_OK):
+        raise InputError(
+            str(path),
+            expected="a folder that may be written to",
+            found="one that may not",
+            advice="Choose another --out.",
+        )
 
 
 def _open_folder(path: Path) -> int:

@@ -130,7 +130,7 @@ def read_bim(path: Path | str) -> MarkerMap:
 
 def _read_columns(path: Path | str, what: str) -> list[tuple[str, ...]]:
     rows = [line.split() for line in _files.lines_of(_files.read_text(path).rstrip())]
-    if rows == [[]]:
+    if not rows:
         raise FileFormatError(str(path), expected=f"one line for each of the {what}", found="an empty file")
     for number, row in enumerate(rows, start=1):
         if len(row) != 6:

@@ -49,7 +49,8 @@ class SkipPerceptron(nn.Module):
         seen = self.marker_dropout(markers) * self._input_scale
         linear: Tensor = self.linear(seen)
         hidden: Tensor = self.hidden(seen * math.sqrt(seen.shape[1]))
-        return linear + self.head(hidden)
+        out: Tensor = linear + self.head(hidden)
+        return out
 
 
 def masked_squared_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -68,62 +68,72 @@ def train(
     device = inputs.values.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        network = build().to(device)
-        optimiser = torch.optim.AdamW(
+        trainer = _Trainer(build().to(device), inputs, targets, settings)
+        history = _until_no_better(trainer, training, torch.from_numpy(validation).to(device), seed)
+    return trainer.network.eval(), history
+
+
+def _until_no_better(trainer: _Trainer, training: IntArray, held_out: Tensor, seed: int) -> list[dict[str, float]]:
+    """Train until the loss on held-out animals stops falling, go back to its best, and return the history."""
+    rng = np.random.default_rng(seed)
+    best, best_loss, best_epoch = trainer.state(), float("inf"), 0
+    history: list[dict[str, float]] = []
+    for epoch in range(trainer.settings.max_epochs):
+        training_loss = trainer.one_epoch(rng.permutation(training))
+        loss = trainer.loss(held_out)
+        history.append({"epoch": epoch, "training_loss": training_loss, "validation_loss": loss})
+        if loss < best_loss:
+            best, best_loss, best_epoch = trainer.state(), loss, epoch
+        elif epoch - best_epoch >= trainer.settings.patience:
+            break
+    trainer.network.load_state_dict(best)
+    return history
+
+
+class _Trainer:
+    """A network, what it learns from, and its optimiser."""
+
+    def __init__(self, network: nn.Module, inputs: DosageTensor, targets: Targets, settings: TrainingSettings) -> None:
+        self.network, self.settings = network, settings
+        self._inputs, self._targets = inputs, targets
+        self._optimiser = torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        rng = np.random.default_rng(seed)
-        held_out = torch.from_numpy(validation).to(device)
-        best, best_loss, best_epoch = _state_of(network), float("inf"), 0
-        history: list[dict[str, float]] = []
-        for epoch in range(settings.max_epochs):
-            training_loss = _one_epoch(network, optimiser, inputs, targets, rng.permutation(training), settings)
-            validation_loss = _loss(network, inputs, targets, held_out)
-            history.append({"epoch": epoch, "training_loss": training_loss, "validation_loss": validation_loss})
-            if validation_loss < best_loss:
-                best, best_loss, best_epoch = _state_of(network), validation_loss, epoch
-            elif epoch - best_epoch >= settings.patience:
-                break
-        network.load_state_dict(best)
-        network.eval()
-        return network, history
 
+    def state(self) -> dict[str, Tensor]:
+        """Return a copy of the network's parameters."""
+        return {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
-def _state_of(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+    def one_epoch(self, order: IntArray) -> float:
+        """Take one step for each batch of animals, in the order given, and return the mean loss."""
+        self.network.train()
+        losses = []
+        for start in range(0, len(order), self.settings.batch_animals):
+            batch = order[start : start + self.settings.batch_animals]
+            loss = self._loss(torch.from_numpy(batch).to(self._inputs.values.device))
+            self._optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            self._optimiser.step()
+            losses.append(float(loss.detach()))
+        return float(np.mean(losses))
 
+    @torch.no_grad()
+    def loss(self, rows: Tensor) -> float:
+        """Return the loss on some animals, without dropout."""
+        self.network.eval()
+        return float(self._loss(rows))
 
-def _one_epoch(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    inputs: DosageTensor,
-    targets: Targets,
-    order: IntArray,
-    settings: TrainingSettings,
-) -> float:
-    network.train()
-    losses = []
-    for start in range(0, len(order), settings.batch_animals):
-        rows = torch.from_numpy(order[start : start + settings.batch_animals]).to(inputs.values.device)
-        loss = masked_squared_error(network(inputs.standardised(rows)), targets.values[rows], targets.weights[rows])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
-
-
-@torch.no_grad()
-def _loss(network: nn.Module, inputs: DosageTensor, targets: Targets, rows: Tensor) -> float:
-    network.eval()
-    predicted = network(inputs.standardised(rows))
-    return float(masked_squared_error(predicted, targets.values[rows], targets.weights[rows]))
+    def _loss(self, rows: Tensor) -> Tensor:
+        predicted = self.network(self._inputs.standardised(rows))
+        return masked_squared_error(predicted, self._targets.values[rows], self._targets.weights[rows])
 
 
 @torch.no_grad()
 def predict(network: nn.Module, inputs: DosageTensor, *, batch_animals: int = 1024) -> Tensor:
     """Return the network's output for all animals, computed in float64 so that batches don't matter."""
     network = network.double().eval()
-    rows = torch.arange(len(inputs), device=inputs.values.device)
-    parts = [network(inputs.standardised(part, torch.float64)) for part in rows.split(batch_animals)]
+    parts = [
+        network(inputs.standardised(torch.arange(start, min(start + batch_animals, len(inputs))), torch.float64))
+        for start in range(0, len(inputs), batch_animals)
+    ]
     return torch.cat(parts).cpu()

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from genialearn._arrays import FloatArray
+from genialearn._arrays import FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.records import design
 
@@ -31,13 +31,13 @@ class AdjustedRecords:
     @property
     def means(self) -> FloatArray:
         """Weighted mean of each trait, shape (traits,)."""
-        return np.nansum(self.values * self.weights, axis=0) / self.weights.sum(axis=0)
+        return np.asarray(np.nansum(self.values * self.weights, axis=0) / self.weights.sum(axis=0))
 
     @property
     def standard_deviations(self) -> FloatArray:
         """Weighted standard deviation of each trait, shape (traits,)."""
         squares = np.nansum(self.weights * (self.values - self.means) ** 2, axis=0)
-        return np.sqrt(squares / self.weights.sum(axis=0))
+        return np.asarray(np.sqrt(squares / self.weights.sum(axis=0)))
 
 
 def adjusted_records(cohort: Cohort) -> AdjustedRecords:
@@ -60,16 +60,16 @@ def _adjusted(cohort: Cohort, column: int) -> tuple[FloatArray, FloatArray]:
 
 def least_squares(incidence: sparse.csc_matrix, values: FloatArray, weights: FloatArray) -> FloatArray:
     """Return b that minimises sum w (y - X b)^2, X sparse; a ridge at rounding level settles confounded effects."""
-    weighted = incidence.multiply(weights[:, None]).tocsc()
+    weighted = sparse.csc_matrix(incidence.multiply(weights[:, None]))
     information = (incidence.T @ weighted).tocsc()
-    ridge = 1e-9 * information.diagonal().mean()
-    return np.asarray(splu(information + ridge * sparse.eye(information.shape[0], format="csc")).solve(weighted.T @ values))
+    ridge = 1e-9 * information.diagonal().mean() * sparse.eye(information.shape[0], format="csc")
+    return np.asarray(splu(information + ridge).solve(weighted.T @ values))
 
 
 def average_by_animal(
-    animals: np.ndarray, values: FloatArray, weights: FloatArray, n_animals: int
+    animals: IntArray, values: FloatArray, weights: FloatArray, n_animals: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return the weighted average of each animal's values, NaN where it has none, and the sum of its weights."""
-    totals = np.bincount(animals, weights=weights, minlength=n_animals)
-    sums = np.bincount(animals, weights=weights * values, minlength=n_animals)
+    totals = np.bincount(animals, weights=weights, minlength=n_animals).astype(np.float64)
+    sums = np.bincount(animals, weights=weights * values, minlength=n_animals).astype(np.float64)
     return np.where(totals > 0, sums / np.where(totals > 0, totals, 1.0), np.nan), totals

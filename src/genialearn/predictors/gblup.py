@@ -88,7 +88,8 @@ class GBLUP(BaseEstimator):  # type: ignore[misc]
 
     def predict(self, cohort: Cohort) -> FloatArray:
         """Return mean plus breeding value, shape (animals, traits); of a binary trait within 0 and 1."""
-        return within_bounds(self.mean_ + self.breeding_values(cohort), self.binary_)
+        breeding_values = self.breeding_values(cohort)
+        return within_bounds(self.mean_ + breeding_values, self.binary_)
 
 
 def within_bounds(predictions: FloatArray, binary: np.ndarray) -> FloatArray:

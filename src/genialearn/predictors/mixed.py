@@ -95,7 +95,7 @@ class RecordPattern:
     def to_animals(self, contrasts: FloatArray, n_animals: int) -> FloatArray:
         """Return Z' W^1/2 U times a vector of contrasts, shape (animals,)."""
         per_record = self.root_weights * (self.spectrum.vectors @ contrasts)
-        return np.bincount(self.animals, weights=per_record, minlength=n_animals)
+        return np.bincount(self.animals, weights=per_record, minlength=n_animals).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,9 +203,7 @@ def _fit_trait(cohort: Cohort, column: int, pattern: RecordPattern, given: float
     mean = float(np.average(fixed_part, weights=pattern.root_weights**2))
     h = variances.heritability
     dual = h * pattern.to_animals(contrasts.values / contrasts.relative_variances(h), len(cohort))
-    return TraitModel(
-        pattern, contrasts, variances, h2_se, fixed, fixed_se, mean, values - fixed_part + mean, dual
-    )
+    return TraitModel(pattern, contrasts, variances, h2_se, fixed, fixed_se, mean, values - fixed_part + mean, dual)
 
 
 def _fixed_effects(

@@ -98,22 +98,21 @@ class TraitMap(BaseEstimator):  # type: ignore[misc]
     def _fit_terms(self, terms: FloatArray, responses: FloatArray, weights: FloatArray, folds: IntArray) -> None:
         is_line = np.arange(terms.shape[1]) < len(self.centre_)
         with threadpool_limits(1, user_api="blas"):  # many small systems: threads would only wait for each other
-            fits = [
-                _fit_one(terms, responses[:, t], weights[:, t], folds, is_line) for t in range(responses.shape[1])
-            ]
+            fits = [_fit_one(terms, responses[:, t], weights[:, t], folds, is_line) for t in range(responses.shape[1])]
         self.coefficients_ = np.column_stack([coefficients for coefficients, _ in fits])
         self.strictness_ = np.array([strictness for _, strictness in fits])
         self.intercepts_ = -(weights * (terms @ self.coefficients_)).sum(axis=0) / weights.sum(axis=0)
 
     def predict(self, breeding_values: FloatArray) -> FloatArray:
         """Return traits, shape (animals, traits)."""
-        return self.mean_ + breeding_values + self.corrections(breeding_values)
+        corrections = self.corrections(breeding_values)
+        return np.asarray(self.mean_ + breeding_values + corrections)
 
     def corrections(self, breeding_values: FloatArray) -> FloatArray:
         """Return what the other traits and the curves add to mean and own breeding value, shape (animals, traits)."""
         if not hasattr(self, "coefficients_"):
             raise NotFittedError("TraitMap", expected="fit before predict", found="a map that saw no data")
-        return self._terms(breeding_values) @ self.coefficients_ + self.intercepts_
+        return np.asarray(self._terms(breeding_values) @ self.coefficients_ + self.intercepts_)
 
     def _learn_scale(self, breeding_values: FloatArray) -> None:
         self.centre_ = breeding_values.mean(axis=0)

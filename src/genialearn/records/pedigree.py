@@ -125,7 +125,7 @@ def _sexes(path: Path | str, table: pd.DataFrame) -> list[str]:
         raise FileFormatError(
             f"{path}: line {unreadable.index[0]}: column sex",
             expected="male, female, m, f, 1, 2 or nothing",
-            found=repr(unreadable.iloc[0]),
+            found=tables.first_of(unreadable),
             advice="Leave it empty where unknown.",
         )
     return [known[word] for word in given]

@@ -129,7 +129,7 @@ def _positive(path: Path | str, texts: pd.Series[str]) -> FloatArray:
         raise FileFormatError(
             f"{path}: line {wrong.index[0]}: column {texts.name}",
             expected="a positive weight",
-            found=wrong.iloc[0] + (f" and {len(wrong) - 1:,} more such rows" if len(wrong) > 1 else ""),
+            found=tables.first_of(wrong),
             advice="Leave the field empty where a record shouldn't count.",
         )
     return values

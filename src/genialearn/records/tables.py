@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def _check_header(where: str, header: Sequence[str]) -> None:
         raise FileFormatError(
             where, expected="a name for every column", found=f"none for column {header.index('') + 1}"
         )
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(header).items() if count > 1)
     if repeated:
         raise FileFormatError(where, expected="every column once", found=f"repeated: {examples(repeated)}")
 
@@ -128,10 +129,15 @@ def numbers(
         raise FileFormatError(
             f"{path}: line {bad.index[0]}: column {texts.name}",
             expected="a finite number or a missing value",
-            found=repr(bad.iloc[0]) + (f" and {len(bad) - 1:,} more such rows" if len(bad) > 1 else ""),
+            found=first_of(bad),
             advice="Write numbers with a decimal point." if _DECIMAL_COMMA.fullmatch(bad.iloc[0]) else advice,
         )
     return values
+
+
+def first_of(texts: pd.Series[str]) -> str:
+    """Return the first of some fields, and how many more there are."""
+    return repr(texts.iloc[0]) + (f" and {len(texts) - 1:,} more" if len(texts) > 1 else "")
 
 
 def as_numbers(texts: pd.Series[str]) -> FloatArray:

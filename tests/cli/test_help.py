@@ -1,0 +1,79 @@
+"""Help names every option, in words that a breeder knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from genialearn.predictors import CATALOGUE
+
+INPUT = [
+    "--bfile",
+    "--traits",
+    "--records",
+    "--trait",
+    "--trait-settings",
+    "--covariates",
+    "--fixed",
+    "--weights",
+    "--pedigree",
+]
+RUNNING = ["--seed", "--threads", "--force", "--quiet", "--debug"]
+OPTIONS = {
+    "demo": ["--out", "--animals", "--markers", "--architecture", *RUNNING],
+    "simulate": ["FOLDER", "--animals", "--markers", "--n-traits", "--architecture", *RUNNING],
+    "check": ["COHORT", *INPUT, "--debug"],
+    "compare": ["COHORT", "--model", "--split", "--out", *INPUT, *RUNNING],
+    "report": ["RUN", "--debug"],
+}
+
+
+@pytest.fixture
+def help_of(genialearn: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What help says on a wide terminal, on one line."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def text(*words: str) -> str:
+        answer = genialearn(*words, "--help")
+
+        assert (answer.code, answer.err) == (0, "")
+        return " ".join(answer.out.replace("│", " ").split())
+
+    return text
+
+
+def test_that_help_names_every_command(help_of: Callable[..., str]) -> None:
+    shown = help_of()
+
+    assert [command for command in OPTIONS if f" {command} " not in shown] == []
+    assert "--version" in shown
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_that_help_names_every_option_of_a_command(command: str, help_of: Callable[..., str]) -> None:
+    shown = help_of(command)
+
+    assert [option for option in OPTIONS[command] if f"{option} " not in shown] == []
+
+
+def test_that_commands_have_no_other_options(help_of: Callable[..., str]) -> None:
+    for command, expected in OPTIONS.items():
+        shown = set(re.findall(r"(?<!\w)--[a-z-]+", help_of(command)))
+        assert shown == {option for option in expected if option.startswith("--")} | {"--help"}
+
+
+def test_that_help_names_every_model_and_split(help_of: Callable[..., str]) -> None:
+    shown = help_of("compare")
+
+    assert [name for name in CATALOGUE if f"{name}: " not in shown] == []
+    assert [word for word in ("forward:SHARE", "kfold:K", "kfold:KxREPEATS", "family:K") if word not in shown] == []
+    assert "[default: kfold:5]" in shown
+
+
+def test_that_no_command_is_a_call_for_help(genialearn: Callable[..., object]) -> None:
+    answer = genialearn()
+
+    assert answer.code == 2
+    assert "Usage: genialearn" in answer.out + answer.err

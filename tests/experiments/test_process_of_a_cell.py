@@ -1,0 +1,90 @@
+"""How the process of a cell is started, and what is made of the way it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from genialearn.experiments import engine
+from genialearn.experiments.engine import Failure, run_in_process
+from genialearn.experiments.runs import CellKey, RunFolder
+
+KEY = CellKey("gblup", "fold1")
+KILLED = "the process was killed: most likely it needed more memory than there is"
+TOLD = '{"stage": "fit"}\n{"error": "ValueError", "message": "ValueError: no"}'
+
+ENDINGS: dict[str, tuple[str, Failure]] = {
+    "an exit": ("sys.exit(7)", Failure(KEY, "start", "ProcessEnded", "the process ended with exit 7: it said nothing")),
+    "an exit without results": (
+        "pass",
+        Failure(KEY, "start", "ProcessEnded", "the process ended with exit 0: it said nothing"),
+    ),
+    "last words": (
+        "sys.exit('first\\nlast\\n\\n')",
+        Failure(KEY, "start", "ProcessEnded", "the process ended with exit 1: last"),
+    ),
+    "words that are no text": (
+        "os.write(2, bytes([255])); sys.exit(1)",
+        Failure(KEY, "start", "ProcessEnded", "the process ended with exit 1: \ufffd"),
+    ),
+    "a kill": ("os.kill(os.getpid(), 9)", Failure(KEY, "start", "ProcessEnded", KILLED)),
+    "a crash": (
+        "os.kill(os.getpid(), 11)",
+        Failure(KEY, "start", "ProcessEnded", "the process ended by signal 11: it said nothing"),
+    ),
+    "a kill in a stage": (
+        'print(\'{"stage": "predict"}\', flush=True); os.kill(os.getpid(), 9)',
+        Failure(KEY, "predict", "ProcessEnded", KILLED),
+    ),
+    "an error": (f"print({TOLD!r}); sys.exit(1)", Failure(KEY, "fit", "ValueError", "ValueError: no")),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_endings(ending: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program, expected = ENDINGS[ending]
+    monkeypatch.setattr(engine, "PROGRAM", ("-c", f"import os, sys\n{program}"))
+
+    assert expected == run_in_process(RunFolder(tmp_path), KEY, threads=1)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, object]:
+    """What a cell's process sees of its surroundings, started with three threads in a folder with a false numpy."""
+    (tmp_path / "numpy.py").write_text("raise ImportError('not the real one')")
+    program = """
+import json, os, sys
+seen = {"arguments": sys.argv[1:], "environment": dict(os.environ), "path": sys.path,
+        "head": os.getpgrp() == os.getpid() == os.getsid(0)}
+open("seen.json", "w").write(json.dumps(seen))
+import numpy
+"""
+    monkeypatch.setattr(engine, "PROGRAM", ("-c", program))
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    monkeypatch.chdir(tmp_path)
+    run_in_process(RunFolder(Path("run")), KEY, threads=3)
+    return json.loads((tmp_path / "seen.json").read_text())
+
+
+def test_that_a_cell_is_named_by_its_arguments(seen: dict[str, object]) -> None:
+    assert seen["arguments"] == ["run", "gblup", "fold1"]
+
+
+def test_that_every_library_is_told_the_number_of_threads(seen: dict[str, dict[str, str]]) -> None:
+    counts = {name: value for name, value in seen["environment"].items() if name.endswith("_THREADS")}
+
+    assert {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"} <= counts.keys()
+    assert {counts[name] for name in counts if not name.startswith("NUMBA_DEFAULT")} == {"3"}
+
+
+def test_that_a_cell_imports_what_its_parent_imports(seen: dict[str, list[str]]) -> None:
+    assert not set(map(os.path.realpath, sys.path)) - set(map(os.path.realpath, seen["path"]))
+    assert os.getcwd() not in seen["path"]  # noqa: PTH109
+
+
+def test_that_a_cell_heads_a_group_of_its_own(seen: dict[str, bool]) -> None:
+    assert seen["head"]

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from dense_mixed_model import relationships
+
+from cohorts_for_tests import family_cohort, with_values
+from genialearn._arrays import FloatArray
+from genialearn.cohorts import Cohort
+from genialearn.errors import SettingError
+from genialearn.genotypes import dosages
+from genialearn.predictors.gblup import GBLUP
+from genialearn.predictors.hybrids import Hybrid, gates
+from genialearn.predictors.mixed import out_of_fold_breeding_values
+
+
+def errors_and_corrections(slope: float, n_traits: int, *, seed: int = 1) -> tuple[FloatArray, FloatArray]:
+    """Return errors that follow the corrections of 400 animals by a slope, and the corrections."""
+    rng = np.random.default_rng(seed)
+    corrections = rng.standard_normal((400, n_traits))
+    return slope * corrections + rng.standard_normal((400, n_traits)), corrections
+
+
+def gates_of(slope: float, n_traits: int = 1, *, level: float = 0.05, seed: int = 1) -> FloatArray:
+    errors, corrections = errors_and_corrections(slope, n_traits, seed=seed)
+    return gates(errors, corrections, np.ones_like(errors), level)
+
+
+class TestGates:
+    @pytest.mark.parametrize("slope", [0.3, 0.6, 0.9])
+    def test_they_open_as_far_as_the_errors_follow_the_corrections(self, slope: float) -> None:
+        assert pytest.approx(slope, abs=0.03) == gates_of(slope, 40).mean()
+
+    @pytest.mark.parametrize("n_traits", [1, 5])
+    def test_without_a_connection_they_stay_shut(self, n_traits: int) -> None:
+        """The chance that any of them opens is the level."""
+        opened = [gates_of(0.0, n_traits, seed=seed).any() for seed in range(1000)]
+
+        assert pytest.approx(0.05, abs=0.02) == np.mean(opened)
+
+    @pytest.mark.parametrize(("slope", "expected"), [(3.0, 1.0), (-1.0, 0.0)])
+    def test_limits(self, slope: float, expected: float) -> None:
+        np.testing.assert_array_equal(np.full(3, expected), gates_of(slope, 3))
+
+    def test_no_corrections(self) -> None:
+        errors, corrections = errors_and_corrections(0.5, 2)
+        corrections[:, 0] = 0.0
+        shut, opened = gates(errors, corrections, np.ones_like(errors), 0.05)
+
+        assert shut == 0
+        assert opened > 0
+
+    def test_a_level_of_nought_never_opens(self) -> None:
+        assert not gates_of(0.9, level=0.0).any()
+
+    def test_animals_without_a_record_have_no_say(self) -> None:
+        errors, corrections = errors_and_corrections(0.5, 2)
+        weights = np.repeat((np.arange(400) < 300).astype(float)[:, None], 2, axis=1)
+
+        expected = gates(errors[:300], corrections[:300], weights[:300], 0.05)
+        errors[300:] = np.nan
+        np.testing.assert_allclose(gates(errors, corrections, weights, 0.05), expected)
+
+    @pytest.mark.parametrize("factor", [1e-6, 1e6])
+    def test_units(self, factor: float) -> None:
+        errors, corrections = errors_and_corrections(0.5, 2)
+        weights = np.random.default_rng(2).uniform(0.5, 2, errors.shape)
+
+        expected = gates(errors, corrections, weights, 0.05)
+        np.testing.assert_allclose(gates(factor * errors, factor * corrections, factor * weights, 0.05), expected)
+
+
+def cohort_with_a_curve(n_animals: int = 500) -> Cohort:
+    """Return animals whose second trait is a parabola of the first one's breeding value, and a third of its own."""
+    cohort = family_cohort(n_animals, 100, seed=21, n_sires=25)
+    rng = np.random.default_rng(22)
+    root = np.linalg.cholesky(relationships(cohort) + 1e-9 * np.eye(n_animals))
+    driver, own = root @ rng.standard_normal((n_animals, 2)).T[0], root @ rng.standard_normal(n_animals)
+    genetic = np.column_stack([driver, driver**2 / np.sqrt(2), own])
+    values = 50 + 3 * genetic + np.array([1.0, 2.0, 3.0]) * rng.standard_normal((n_animals, 3))
+    return Cohort.from_arrays(dosages(cohort.genotypes), values, animals=list(cohort.animals))
+
+
+class TestHybrid:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def fitted(cls) -> tuple[Cohort, Hybrid]:
+        cohort = cohort_with_a_curve()
+        return cohort, Hybrid(degree=2, folds=5).fit(cohort.select(slice(0, 400)))
+
+    def test_a_curve_opens_its_gate_only(self, fitted: tuple[Cohort, Hybrid]) -> None:
+        _, model = fitted
+
+        assert model.gate_[1] > 0.5
+        assert model.gate_[0] == model.gate_[2] == 0
+
+    def test_the_curve_improves_the_prediction(self, fitted: tuple[Cohort, Hybrid]) -> None:
+        cohort, model = fitted
+        test = cohort.select(slice(400, None))
+        plain = model.mean_ + model.breeding_values(test)
+        observed = test.records.values[:, 1]
+        r_plain, r_hybrid = (np.corrcoef(observed, p[:, 1])[0, 1] for p in (plain, model.predict(test)))
+
+        assert r_hybrid > r_plain + 0.1
+
+    def test_a_shut_gate_leaves_gblup(self, fitted: tuple[Cohort, Hybrid]) -> None:
+        cohort, model = fitted
+        expected = GBLUP().fit(cohort.select(slice(0, 400))).predict(cohort)
+
+        np.testing.assert_array_equal(expected[:, [0, 2]], model.predict(cohort)[:, [0, 2]])
+
+    def test_notes_tell_which_gates_are_open(self, fitted: tuple[Cohort, Hybrid]) -> None:
+        _, model = fitted
+
+        assert [f"1 of 3 gates are open: T2 ({model.gate_[1]:.2f})"] == model.notes_
+
+    def test_out_of_fold_values_are_exact(self, fitted: tuple[Cohort, Hybrid]) -> None:
+        cohort, model = fitted
+        train = cohort.select(slice(0, 400)).canonical()
+        folds = np.random.default_rng(model.seed).permutation(400) % model.folds
+        g = relationships(train)
+        expected = [out_of_fold_breeding_values(each, g, folds) for each in GBLUP().fit(train).models_]
+
+        np.testing.assert_allclose(model.out_of_fold_, np.column_stack(expected), atol=1e-12)
+
+    def test_traits_without_a_link_open_no_gate(self) -> None:
+        """Whatever their heritabilities; at a level of 5 % for all traits together."""
+        whole = family_cohort(150, 200, seed=23, n_sires=20).canonical()
+        root = np.linalg.cholesky(relationships(whole) + 1e-9 * np.eye(150))
+        h2, rng, opened = np.array([0.1, 0.3, 0.5, 0.7]), np.random.default_rng(24), []
+        for _ in range(10):
+            genetic, residual = root @ rng.standard_normal((150, 4)), rng.standard_normal((150, 4))
+            values = np.sqrt(h2) * genetic + np.sqrt(1 - h2) * residual
+            model = Hybrid(folds=5).fit(Cohort.from_arrays(dosages(whole.genotypes), values))
+            opened.append(model.gate_.any())
+
+        assert np.mean(opened) <= 0.1
+
+    def test_a_level_of_nought_is_gblup(self) -> None:
+        cohort = family_cohort()
+
+        expected = GBLUP().fit(cohort).predict(cohort)
+        model = Hybrid(gate_level=0.0, folds=3).fit(cohort)
+        np.testing.assert_array_equal(expected, model.predict(cohort))
+        assert model.notes_ == ["0 of 5 gates are open"]
+
+    def test_an_open_gate_keeps_a_probability_a_probability(self) -> None:
+        cohort = family_cohort()
+        model = Hybrid(gate_level=0.5, folds=3).fit(cohort)
+        model.gate_ = np.ones(5)
+        predicted = model.predict(cohort)[:, 4]
+
+        assert 0 <= predicted.min() < predicted.max() <= 1
+
+    def test_animals_without_any_record(self) -> None:
+        cohort = family_cohort()
+        values = cohort.records.values.copy()
+        values[::5] = np.nan
+        model = Hybrid(folds=3).fit(with_values(cohort, values))
+
+        assert np.isfinite(model.predict(cohort)).all()
+        assert cohort.records.values.shape == model.out_of_fold_.shape
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"folds": 1}, r"^hybrid folds: expected a whole number of at least 2, found 1\.$"),
+            ({"gate_level": 0.6}, r"^hybrid gate_level: expected a number from 0 to 0\.5, found 0\.6\.$"),
+            ({"degree": 0}, r"^TraitMap degree: expected a whole number of at least 1, found 0\.$"),
+        ],
+    )
+    def test_settings(self, settings: dict[str, Any], message: str) -> None:
+        with pytest.raises(SettingError, match=message):
+            Hybrid(**settings).fit(family_cohort())

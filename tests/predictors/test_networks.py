@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cohorts_for_tests import TRAIT_NAMES, family_cohort, with_trait_columns, with_values, without_fixed_effects
+from genialearn._arrays import FloatArray
+from genialearn.cohorts import Cohort
+from genialearn.errors import MissingExtraError, SettingError
+from genialearn.genotypes import dosages
+from genialearn.predictors.networks import Network
+
+torch = pytest.importorskip("torch")
+
+FAST: dict[str, Any] = {"width": 16, "max_epochs": 6, "members": 2, "batch_animals": 32, "threads": 1}
+MILK, FAT = 0, 1
+
+
+@pytest.fixture
+def cohort() -> Cohort:
+    return family_cohort()
+
+
+class TestHistory:
+    def test_one_entry_an_epoch(self, cohort: Cohort) -> None:
+        history = Network(**FAST).fit(cohort).history_
+
+        assert list(range(len(history))) == [entry["epoch"] for entry in history]
+        assert len(history) <= 6
+        assert all(np.isfinite(list(entry.values())).all() for entry in history)
+
+    def test_the_training_loss_falls(self, cohort: Cohort) -> None:
+        history = Network(**{**FAST, "max_epochs": 20, "patience": 20}).fit(cohort).history_
+
+        assert history[-1]["training_loss"] < 0.7 * history[0]["training_loss"]
+
+    def test_training_stops_when_nothing_gets_better(self, cohort: Cohort) -> None:
+        settings = {**FAST, "max_epochs": 300, "patience": 3, "learning_rate": 0.01, "members": 1}
+        losses = [entry["validation_loss"] for entry in Network(**settings).fit(cohort).history_]
+
+        assert len(losses) < 300
+        assert len(losses) - 1 - int(np.argmin(losses)) == 3
+
+
+class TestRecords:
+    def test_a_trait_without_a_connection_predicts_its_mean(self) -> None:
+        """Standardised values are put back into the unit of each trait."""
+        rng = np.random.default_rng(2)
+        noise = np.array([1e4, 1e-3, 50.0, 0.0, 7.0]) + rng.standard_normal((150, 5)) * [100, 1e-5, 1, 1, 1]
+        cohort = with_values(without_fixed_effects(family_cohort()), noise)
+        predicted = Network(**FAST).fit(cohort).predict(cohort)[:, :4]
+
+        deviations = (predicted - noise.mean(axis=0)[:4]) / noise.std(axis=0)[:4]
+        assert np.abs(deviations).max() < 2
+
+    def test_traits_learn_from_one_another(self, cohort: Cohort) -> None:
+        alone = Network(**FAST).fit(with_trait_columns(cohort, [FAT])).predict(cohort)[:, 0]
+        together = Network(**FAST).fit(with_trait_columns(cohort, [FAT, MILK])).predict(cohort)[:, 0]
+
+        assert not np.allclose(alone, together, rtol=1e-3)
+
+
+class TestMembers:
+    def test_predictions_are_their_average(self, cohort: Cohort) -> None:
+        model = Network(**FAST).fit(without_fixed_effects(cohort))
+        together = model.predict(cohort)
+        networks = model.networks_
+        singles: list[FloatArray] = []
+        for network in networks:
+            model.networks_ = [network]
+            singles.append(model.predict(cohort))
+
+        quantitative = np.arange(len(TRAIT_NAMES)) != 4
+        np.testing.assert_allclose(together[:, quantitative], np.mean(singles, axis=0)[:, quantitative], rtol=1e-12)
+        assert not np.allclose(singles[0], singles[1], rtol=1e-6)
+
+    def test_more_members_than_five(self, cohort: Cohort) -> None:
+        model = Network(**{**FAST, "members": 6, "max_epochs": 1}).fit(cohort)
+
+        assert len(model.networks_) == 6
+
+    def test_another_seed_is_another_model(self, cohort: Cohort) -> None:
+        one, other = (Network(**FAST, seed=seed).fit(cohort).predict(cohort) for seed in (1, 2))
+
+        assert not np.array_equal(one, other)
+
+
+class TestLearning:
+    def test_it_learns_a_product_of_two_markers(self) -> None:
+        """No line can."""
+        whole = family_cohort(600, 100, seed=3, n_sires=20)
+        markers = dosages(whole.genotypes).astype(float)
+        values = (markers[:, 11] - 1) * (markers[:, 71] - 1) + 0.1 * np.random.default_rng(4).standard_normal(600)
+        cohort = with_values(with_trait_columns(without_fixed_effects(whole), [MILK]), values[:, None])
+        settings = {"width": 64, "dropout": 0.0, "marker_dropout": 0.0, "max_epochs": 60, "patience": 60, "members": 1}
+        model = Network(**settings, learning_rate=3e-3, threads=1).fit(cohort)
+
+        assert np.corrcoef(model.predict(cohort)[:, 0], values)[0, 1] > 0.8
+
+    def test_torch_state_is_left_alone(self, cohort: Cohort) -> None:
+        before = torch.random.get_rng_state().clone()
+        Network(**FAST).fit(cohort).predict(cohort)
+
+        assert torch.equal(before, torch.random.get_rng_state())
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"members": 0}, r"^network members: expected a whole number of at least 1, found 0\.$"),
+            ({"width": 0}, r"^network width: expected a whole number of at least 1, found 0\.$"),
+            ({"dropout": 1.0}, r"^network dropout: expected a number from 0 to 0\.95, found 1\.0\.$"),
+            ({"marker_dropout": -0.1}, r"^network marker_dropout: expected a number from 0 to 0\.95, found -0\.1\.$"),
+        ],
+    )
+    def test_settings(self, cohort: Cohort, settings: dict[str, Any], message: str) -> None:
+        with pytest.raises(SettingError, match=message):
+            Network(**settings).fit(cohort)
+
+    def test_the_library_is_missing(self, cohort: Cohort, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "torch", None)
+
+        with pytest.raises(
+            MissingExtraError,
+            match=r"^model network: expected the library torch, found none\. "
+            r"Install it with: pip install 'genialearn\[deep\]'\.$",
+        ):
+            Network().fit(cohort)
