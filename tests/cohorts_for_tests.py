@@ -106,7 +106,8 @@ def _records(genetic: FloatArray, effects: pd.DataFrame, rng: np.random.Generato
     liability = np.sqrt(h2) * genetic + np.sqrt(1 - h2) * residuals
     herd = effects["herd"].str[1:].astype(int).to_numpy()
     shifted = liability + 0.3 * herd[:, None] + 0.05 * effects["age"].to_numpy()[:, None]
-    records = np.array([9000.0, 4.0, 145.0, 100.0, 0.0]) + np.array([900.0, 0.3, 4.0, 25.0, 1.0]) * shifted
+    means, units = np.array([9000.0, 4.0, 145.0, 100.0, 0.0]), np.array([900.0, 0.3, 4.0, 25.0, 1.0])
+    records: FloatArray = means + units * shifted
     records[:, 4] = liability[:, 4] > 0.4
     return records
 

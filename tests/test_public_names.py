@@ -26,8 +26,8 @@ PACKAGES = [
 def test_that_public_names_are_sorted_and_exist(package: str) -> None:
     module = importlib.import_module(package)
 
-    assert module.__all__ == sorted(module.__all__, key=_kind_and_name)
-    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+    assert sorted(module.__all__, key=_kind_and_name) == module.__all__
+    assert [] == [name for name in module.__all__ if not hasattr(module, name)]
 
 
 def _kind_and_name(name: str) -> tuple[int, str]:
@@ -41,7 +41,7 @@ def test_that_public_names_say_what_they_are(package: str) -> None:
     public = [getattr(module, name) for name in module.__all__]
 
     undocumented = [item.__name__ for item in public if _is_code(item) and not inspect.getdoc(item)]
-    assert undocumented == []
+    assert [] == undocumented
 
 
 def _is_code(item: object) -> bool:

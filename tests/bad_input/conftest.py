@@ -29,7 +29,7 @@ def refused(genialearn: Callable[..., object], tmp_path: Path, monkeypatch: pyte
         answer = genialearn(*words)
 
         assert (code, "") == (answer.code, answer.out)
-        assert answer.err.count("\n") == 1
+        assert 1 == answer.err.count("\n")
         assert before == contents(tmp_path)
         return answer.err.removeprefix("error: ").rstrip("\n")
 

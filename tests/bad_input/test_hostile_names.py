@@ -24,7 +24,7 @@ def test_that_a_trait_may_be_named_like_a_script_which_never_runs(
 
     answer = genialearn("compare", str(herd), "--split", "forward", "--model", "gblup", "--out", str(herd / "run"))
 
-    assert answer.code == 0
+    assert 0 == answer.code
     scores = pd.read_csv(herd / "run" / "scores.tsv", sep="\t")
     assert {SCRIPT, '"; DROP TABLE cows', "health", "conception"} == set(scores["trait"])
     page = (herd / "run" / "report.html").read_text(encoding="utf-8")
@@ -50,5 +50,5 @@ def test_that_a_terminal_without_the_letters_of_a_name_gets_them_spelled_out(her
 
     answer = genialearn_process("check", herd, "--trait", "fett \u2192 \u00e4", env=environment, errors="replace")
 
-    assert (answer.code, answer.err) == (0, "")
+    assert (0, "") == (answer.code, answer.err)
     assert "\nfett \\u2192 " in answer.out

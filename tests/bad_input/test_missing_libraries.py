@@ -36,4 +36,4 @@ def test_that_a_process_ends_with_five(herd: Path) -> None:
     )
 
     assert (5, "", f"error: {MESSAGES['lightgbm']}\n") == (ended.returncode, ended.stdout, ended.stderr)
-    assert [path.name for path in herd.parent.iterdir()] == ["herd"]
+    assert ["herd"] == [path.name for path in herd.parent.iterdir()]

@@ -77,7 +77,8 @@ TABLES: dict[str, tuple[Damage, str]] = {
     ),
     "an empty table": (
         overwrite("traits.tsv", b""),
-        "herd/traits.tsv: expected a header line and one row a record, found an empty file.",
+        "herd/traits.tsv: expected a header line and one row a record, found an empty file. "
+        "Is this the right file, and was it written to its end?",
     ),
     "binary junk": (
         overwrite("traits.tsv", b"\x00" + bytes(range(256))),
@@ -175,8 +176,8 @@ def test_that_columns_which_are_not_selected_are_not_checked(
 
     answer = genialearn("check", str(herd), "--trait", "fat", "--trait", "health")
 
-    assert (answer.code, answer.err) == (0, "")
-    assert answer.out.splitlines(keepends=True)[0] == "120 animals x 200 markers x 2 traits\n"
+    assert (0, "") == (answer.code, answer.err)
+    assert "120 animals x 200 markers x 2 traits\n" == answer.out.splitlines(keepends=True)[0]
 
 
 @pytest.mark.parametrize("command", ["check", "compare"])

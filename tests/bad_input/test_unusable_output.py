@@ -187,9 +187,9 @@ def test_that_a_disk_without_room_for_results_ends_the_run_and_is_left_empty(tin
     answer = genialearn_process(*COMPARE[:-1], "disk/run", "--quiet", cwd=tiny_disk.parent)
 
     message = "no space left on device. Free some space, or write to another disk; nothing was left half written.\n"
-    assert (answer.code, answer.out) == (3, "")
-    assert answer.err == f"error: disk/run/cells/gblup/all-records.parquet: {message}"
-    assert list(tiny_disk.iterdir()) == []
+    assert (3, "") == (answer.code, answer.out)
+    assert f"error: disk/run/cells/gblup/all-records.parquet: {message}" == answer.err
+    assert [] == list(tiny_disk.iterdir())
 
 
 @pytest.mark.usefixtures("herd")
@@ -200,9 +200,9 @@ def test_that_a_limit_on_file_sizes_ends_the_run_and_leaves_nothing(tmp_path: Pa
     answer = genialearn_process(*COMPARE, "--quiet", cwd=tmp_path, preexec_fn=limit)
 
     message = "file too large. Raise the limit on file sizes, or write elsewhere; nothing was left half written.\n"
-    assert (answer.code, answer.out) == (3, "")
-    assert answer.err == f"error: run/cells/gblup/all-records.parquet: {message}"
-    assert [path.name for path in tmp_path.iterdir()] == ["herd"]
+    assert (3, "") == (answer.code, answer.out)
+    assert f"error: run/cells/gblup/all-records.parquet: {message}" == answer.err
+    assert ["herd"] == [path.name for path in tmp_path.iterdir()]
 
 
 @pytest.mark.usefixtures("run_folder")

@@ -100,6 +100,7 @@ SIMULATIONS: dict[tuple[str, ...], str] = {
     ("--animals", "5"): "animals: expected a whole number of at least 20, found 5.",
     ("--markers", "3"): "markers: expected a whole number of at least 29, found 3. "
     "There would be fewer markers than chromosomes.",
+    ("--threads", "-1"): "threads: expected a whole number of at least 0, found -1.",
     ("--architecture", "addditive"): "architecture: expected a known name, found 'addditive'. Did you mean additive?",
 }
 
@@ -127,5 +128,5 @@ def test_that_unknown_options_end_with_two(
 ) -> None:
     answer = genialearn(*words)
 
-    assert (answer.code, answer.out) == (2, "")
+    assert (2, "") == (answer.code, answer.out)
     assert complaint in " ".join(answer.err.split())

@@ -22,23 +22,23 @@ from tiny_cohort import write_tiny_cohort
 def test_version(genialearn: Callable[..., object]) -> None:
     answer = genialearn("--version")
 
-    assert (answer.code, answer.err) == (0, "")
+    assert (0, "") == (answer.code, answer.err)
     assert f"genialearn {importlib.metadata.version('genialearn')}\n" == answer.out
 
 
 def test_check_says_what_is_there(herd: Path, genialearn: Callable[..., object]) -> None:
     answer = genialearn("check", str(herd))
 
-    assert (answer.code, answer.err) == (0, "")
-    assert answer.out == (
-        "120 animals x 200 markers x 4 traits\n"
-        "  every animal has genotype and records\n"
-        "trait\tkind\trecords\tfixed effects\n"
-        "milk\tquantitative\t120\therd\n"
-        "fat\tquantitative\t120\therd\n"
-        "health\tquantitative\t90\tmean\n"
-        "conception\tbinary\t120\tmean\n"
-    )
+    assert (0, "") == (answer.code, answer.err)
+    assert [
+        "120 animals x 200 markers x 4 traits",
+        "  every animal has genotype and records",
+        "trait\tkind\trecords\tfixed effects",
+        "milk\tquantitative\t120\therd",
+        "fat\tquantitative\t120\therd",
+        "health\tquantitative\t90\tmean",
+        "conception\tbinary\t120\tmean",
+    ] == answer.out.splitlines()
 
 
 def test_check_says_what_does_not_fit_together(herd: Path, genialearn: Callable[..., object]) -> None:
@@ -50,7 +50,7 @@ def test_check_says_what_does_not_fit_together(herd: Path, genialearn: Callable[
 
     _, reconciliation = read_cohort(CohortFiles.in_folder(herd, fixed="1"))
     lines = answer.out.splitlines()
-    assert lines[0] == "118 animals x 200 markers x 4 traits"
+    assert "118 animals x 200 markers x 4 traits" == lines[0]
     assert [f"  {line}" for line in reconciliation.lines()] == lines[1:3]
     assert "bull7, bull8" in lines[1]
     assert "cow001, cow002" in lines[2]
@@ -67,7 +67,7 @@ def test_single_files_are_as_good_as_a_folder(tiny: Path, genialearn: Callable[.
 
     answer = genialearn("check", *(str(word) for pair in files.items() for word in pair))
 
-    assert answer == genialearn("check", str(tiny))
+    assert genialearn("check", str(tiny)) == answer
 
 
 def test_options_replace_files_of_the_folder(herd: Path, genialearn: Callable[..., object]) -> None:
@@ -77,7 +77,7 @@ def test_options_replace_files_of_the_folder(herd: Path, genialearn: Callable[..
 
     answer = genialearn("check", str(herd), "--traits", str(other), "--fixed", "C(herd)")
 
-    assert answer.out.splitlines()[-1] == "fat\tquantitative\t120\tC(herd)"
+    assert "fat\tquantitative\t120\tC(herd)" == answer.out.splitlines()[-1]
 
 
 def test_compare_says_first_what_it_takes_and_last_what_it_found(finished: FinishedRun) -> None:
@@ -88,17 +88,17 @@ def test_compare_says_first_what_it_takes_and_last_what_it_found(finished: Finis
     ]  # fmt: skip
     progress = [f"{done}/6 {step}" for done, step in enumerate(steps)]
 
-    assert said[:4] == [
+    assert [
         "120 animals x 200 markers x 4 traits",
         "  every animal has genotype and records",
         "  fold1: 60 animals to learn from, 60 to predict",
         "  fold2: 60 animals to learn from, 60 to predict",
-    ]
+    ] == said[:4]
     assert re.match(r"memory: about 0\.\d of \d+\.\d GiB; 4 cells to run$", said[4])
     assert progress == [re.sub(r"^\[ *\d+ s\] |, about \d+ s left$", "", line) for line in said[5:]]
-    assert found[0] == "tiny, simulated: 120 animals, 200 markers, 4 traits; split kfold:2."
+    assert "tiny, simulated: 120 animals, 200 markers, 4 traits; split kfold:2." == found[0]
     assert found[1].startswith("hybrid against gblup: better on ")
-    assert found[-1] == f"report: {finished.folder / 'report.html'}"
+    assert f"report: {finished.folder / 'report.html'}" == found[-1]
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def compare_once(tiny: Path, tmp_path: Path, cells_in_process: None, genialearn:
 def test_that_quiet_leaves_only_the_result(compare_once: Callable[..., object]) -> None:
     answer = compare_once("--quiet")
 
-    assert (answer.code, answer.err) == (0, "")
+    assert (0, "") == (answer.code, answer.err)
     assert answer.out.startswith("tiny, simulated: ")
 
 
@@ -127,11 +127,11 @@ def test_that_too_little_memory_is_said_before_anything_runs(
 
     said = compare_once().err.splitlines()
 
-    assert said[3:5] == [
+    assert [
         "memory: about 0.4 of 0.1 GiB; 1 cell to run",
         "warning: gblup needs more memory than this process may use, and will most likely be killed. "
         "Compare on fewer animals, or on a machine with 1 GiB.",
-    ]
+    ] == said[3:5]
 
 
 def test_that_long_lists_of_splits_are_cut(
@@ -142,8 +142,8 @@ def test_that_long_lists_of_splits_are_cut(
 
     said = genialearn("compare", str(tiny), "--split", "kfold:4x2", "--out", str(tmp_path / "run")).err.splitlines()
 
-    assert said[6] == "  repeat2-fold1: 90 animals to learn from, 30 to predict"
-    assert said[7] == "  and 3 more splits"
+    assert "  repeat2-fold1: 90 animals to learn from, 30 to predict" == said[6]
+    assert "  and 3 more splits" == said[7]
 
 
 def test_report_writes_the_page_again(finished: FinishedRun, tmp_path: Path, genialearn: Callable[..., object]) -> None:
@@ -153,7 +153,7 @@ def test_report_writes_the_page_again(finished: FinishedRun, tmp_path: Path, gen
 
     answer = genialearn("report", str(folder))
 
-    assert (answer.code, answer.err) == (0, "")
+    assert (0, "") == (answer.code, answer.err)
     assert finished.answer.out.splitlines()[:-1] == answer.out.splitlines()[:-1]
     assert len(before) == pytest.approx(len((folder / "report.html").read_bytes()), rel=0.01)
 
@@ -163,9 +163,9 @@ def test_simulate_writes_a_cohort_that_can_be_checked(tmp_path: Path, genialearn
 
     answer = genialearn("simulate", str(herd), "--animals", "40", "--markers", "60", "--n-traits", "2", "--seed", "3")
 
-    assert (answer.code, answer.out) == (0, "")
+    assert (0, "") == (answer.code, answer.out)
     first, *steps = answer.err.splitlines()
-    assert first == f"simulating 40 cows x 60 markers x 2 traits (realistic) into {herd}"
+    assert f"simulating 40 cows x 60 markers x 2 traits (realistic) into {herd}" == first
     assert all(re.match(r"\[ +\d+ s\] \d+/100 [a-z ]+$", step.partition(", about")[0]) for step in steps)
     assert genialearn("check", str(herd)).out.startswith("40 animals x 60 markers x 2 traits\n")
 
@@ -193,13 +193,13 @@ def test_simulate_hands_on_what_was_asked(
 
     answer = genialearn("simulate", str(tmp_path / "herd"), *words.split())
 
-    assert (answer.code, answer.out, answer.err) == (0, "", "")
-    assert simulations == [
+    assert (0, "", "") == (answer.code, answer.out, answer.err)
+    assert [
         {
             "folder": tmp_path / "herd", "force": True, "threads": 2,
             "animals": 50, "markers": 70, "n_traits": 5, "architecture": "additive", "seed": 9,
         }
-    ]  # fmt: skip
+    ] == simulations  # fmt: skip
 
 
 @pytest.fixture
@@ -220,12 +220,12 @@ def test_demo_simulates_compares_and_reports(
 ) -> None:
     answer = demo("--seed", "4")
 
-    assert answer.code == 0
-    assert answer.out.splitlines()[-1] == f"report: {tmp_path / 'demo' / 'report.html'}"
+    assert 0 == answer.code
+    assert f"report: {tmp_path / 'demo' / 'report.html'}" == answer.out.splitlines()[-1]
     [asked] = simulations
-    assert (asked["folder"], asked["animals"], asked["n_traits"]) == (tmp_path / "demo-herd", 200, 33)
+    assert (tmp_path / "demo-herd", 200, 33) == (asked["folder"], asked["animals"], asked["n_traits"])
     run = json.loads((tmp_path / "demo" / "run.json").read_text())
-    assert (run["settings"]["split"], run["settings"]["seed"]) == ("forward:0.2", 4)
+    assert ("forward:0.2", 4) == (run["settings"]["split"], run["settings"]["seed"])
 
 
 def test_an_interrupted_demo_keeps_its_herd(
@@ -235,10 +235,11 @@ def test_an_interrupted_demo_keeps_its_herd(
     folder = RunFolder(tmp_path / "demo")
     folder.write_state(folder.read_state() | {"status": "running"})
 
-    codes = [demo().code, demo("--force").code]
+    again, forced = demo(), demo("--force")
 
-    assert codes == [0, 0]
-    assert [asked["force"] for asked in simulations] == [False, True]
+    assert f"taking the herd that was simulated before: {tmp_path / 'demo-herd'}" == again.err.splitlines()[0]
+    assert [0, 0] == [again.code, forced.code]
+    assert [False, True] == [asked["force"] for asked in simulations]
 
 
 def test_that_an_interrupt_is_no_error(
@@ -251,8 +252,8 @@ def test_that_an_interrupt_is_no_error(
 
     answer = genialearn("compare", str(tiny), "--model", "gblup", "--out", str(tmp_path / "run"))
 
-    assert (answer.code, answer.out) == (130, "")
-    assert answer.err.splitlines()[-1] == "interrupted; repeat the command to resume it"
+    assert (130, "") == (answer.code, answer.out)
+    assert "interrupted; repeat the command to resume it" == answer.err.splitlines()[-1]
 
 
 UNEXPECTED = {
@@ -277,12 +278,12 @@ def test_that_no_error_shows_a_traceback(
     monkeypatch.setattr(app, "read_cohort", fail)
     answer = genialearn("check", str(tiny))
 
-    assert UNEXPECTED[error] == (answer.code, answer.err)
+    assert (answer.code, answer.err) == UNEXPECTED[error]
 
 
 def test_that_debug_shows_the_traceback_and_keeps_the_exit_code(genialearn: Callable[..., object]) -> None:
     answer = genialearn("check", "nowhere", "--debug")
 
-    assert answer.code == 3
+    assert 3 == answer.code
     assert answer.err.startswith("Traceback (most recent call last):\n")
     assert answer.err.splitlines()[-1].startswith("error: nowhere: expected a cohort folder, found nothing. ")

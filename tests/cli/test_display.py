@@ -28,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
     out, err = capsys.readouterr()
 
-    assert out == ""
+    assert "" == out
     return err.splitlines()
 
 
@@ -38,12 +38,12 @@ def test_steps_are_lines_with_the_time_that_is_left(clock: Clock, capsys: pytest
             clock.now = now
             progress(what, done, 3)
 
-    assert lines_of(capsys) == [
+    assert [
         "[      0 s] 0/3 a",
         "[     60 s] 1/3 b, about 2 min left",
         "[ 2 h 00 min] 2/3 c, about 1 h 00 min left".replace("[ ", "["),
         "[ 8 h 20 min] 3/3 d".replace("[ ", "["),
-    ]
+    ] == lines_of(capsys)
 
 
 def test_a_step_that_goes_on_is_repeated_only_now_and_then(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,11 +52,11 @@ def test_a_step_that_goes_on_is_repeated_only_now_and_then(clock: Clock, capsys:
             clock.now = second
             progress("gene drop", second, 70)
 
-    assert lines_of(capsys) == [
+    assert [
         "[      0 s] 0/70 gene drop",
         "[     30 s] 30/70 gene drop, about 40 s left",
         "[     60 s] 60/70 gene drop, about 10 s left",
-    ]
+    ] == lines_of(capsys)
 
 
 def test_time_is_counted_anew_when_another_stage_begins(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +65,7 @@ def test_time_is_counted_anew_when_another_stage_begins(clock: Clock, capsys: py
             clock.now = now
             progress(what, done, 100)
 
-    assert lines_of(capsys)[-1] == "[    2 min] 50/100 b, about 40 s left"
+    assert "[    2 min] 50/100 b, about 40 s left" == lines_of(capsys)[-1]
 
 
 def test_quiet_says_nothing_but_results(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,13 +75,13 @@ def test_quiet_says_nothing_but_results(capsys: pytest.CaptureFixture[str]) -> N
         progress("a step", 0, 1)
     quiet.result("a result")
 
-    assert capsys.readouterr() == ("a result\n", "")
+    assert ("a result\n", "") == capsys.readouterr()
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     Display().result("trait [red]milk[/red] :cow: " + "x" * 200)
 
-    assert capsys.readouterr().out == "trait [red]milk[/red] :cow: " + "x" * 200 + "\n"
+    assert "trait [red]milk[/red] :cow: " + "x" * 200 + "\n" == capsys.readouterr().out
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:

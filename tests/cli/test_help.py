@@ -38,7 +38,7 @@ def help_of(genialearn: Callable[..., object], monkeypatch: pytest.MonkeyPatch) 
     def text(*words: str) -> str:
         answer = genialearn(*words, "--help")
 
-        assert (answer.code, answer.err) == (0, "")
+        assert (0, "") == (answer.code, answer.err)
         return " ".join(answer.out.replace("│", " ").split())
 
     return text
@@ -47,7 +47,7 @@ def help_of(genialearn: Callable[..., object], monkeypatch: pytest.MonkeyPatch) 
 def test_that_help_names_every_command(help_of: Callable[..., str]) -> None:
     shown = help_of()
 
-    assert [command for command in OPTIONS if f" {command} " not in shown] == []
+    assert [] == [command for command in OPTIONS if f" {command} " not in shown]
     assert "--version" in shown
 
 
@@ -55,25 +55,25 @@ def test_that_help_names_every_command(help_of: Callable[..., str]) -> None:
 def test_that_help_names_every_option_of_a_command(command: str, help_of: Callable[..., str]) -> None:
     shown = help_of(command)
 
-    assert [option for option in OPTIONS[command] if f"{option} " not in shown] == []
+    assert [] == [option for option in OPTIONS[command] if f"{option} " not in shown]
 
 
 def test_that_commands_have_no_other_options(help_of: Callable[..., str]) -> None:
     for command, expected in OPTIONS.items():
         shown = set(re.findall(r"(?<!\w)--[a-z-]+", help_of(command)))
-        assert shown == {option for option in expected if option.startswith("--")} | {"--help"}
+        assert {option for option in expected if option.startswith("--")} | {"--help"} == shown
 
 
 def test_that_help_names_every_model_and_split(help_of: Callable[..., str]) -> None:
     shown = help_of("compare")
 
-    assert [name for name in CATALOGUE if f"{name}: " not in shown] == []
-    assert [word for word in ("forward:SHARE", "kfold:K", "kfold:KxREPEATS", "family:K") if word not in shown] == []
+    assert [] == [name for name in CATALOGUE if f"{name}: " not in shown]
+    assert [] == [word for word in ("forward:SHARE", "kfold:K", "kfold:KxREPEATS", "family:K") if word not in shown]
     assert "[default: kfold:5]" in shown
 
 
 def test_that_no_command_is_a_call_for_help(genialearn: Callable[..., object]) -> None:
     answer = genialearn()
 
-    assert answer.code == 2
+    assert 2 == answer.code
     assert "Usage: genialearn" in answer.out + answer.err

@@ -58,14 +58,14 @@ def test_that_the_others_have_results(name: str, folder: Path) -> None:
 
 
 def test_that_a_run_with_failed_cells_is_finished(folder: Path) -> None:
-    assert json.loads((folder / "run.json").read_text())["status"] == "finished"
+    assert "finished" == json.loads((folder / "run.json").read_text())["status"]
     assert not (folder / "cells").exists()
 
 
 def test_that_notes_are_kept_and_prints_are_not_messages(folder: Path) -> None:
     notes = json.loads((folder / "run.json").read_text())["notes"]
 
-    assert notes == [{"model": "talking", "split": "forward", "note": "I talk too much"}]
+    assert [{"model": "talking", "split": "forward", "note": "I talk too much"}] == notes
 
 
 def test_that_the_peak_memory_counts_children(folder: Path) -> None:
@@ -97,8 +97,8 @@ def test_that_a_reference_which_fails_on_all_records_ends_the_run(planned, faili
     with pytest.raises(GenialearnError, match=f"^{message}$") as raised:
         compare(planned(split="forward"), tmp_path / "new" / "run")
 
-    assert raised.value.exit_code == 1
-    assert list(tmp_path.iterdir()) == []
+    assert 1 == raised.value.exit_code
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_that_the_kind_of_error_and_its_advice_outlive_the_process(planned, failing_cells, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_that_the_kind_of_error_and_its_advice_outlive_the_process(planned, fail
     with pytest.raises(ConvergenceError, match=r"^trait milk: expected an end, found none\. Ask for more iterations"):
         compare(planned(split="forward"), tmp_path / "run")
 
-    assert list(tmp_path.rglob("*")) == [tmp_path / "run"]
+    assert [tmp_path / "run"] == list(tmp_path.rglob("*"))
 
 
 @pytest.mark.usefixtures("cells_in_process")

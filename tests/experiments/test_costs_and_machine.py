@@ -27,7 +27,7 @@ def test_a_stopwatch_measures_each_stage() -> None:
     assert announced == ["sleep", "work"] == [sleep["stage"], work["stage"]]
     assert sleep["wall_s"] >= 0.05 > sleep["cpu_s"]
     assert work["cpu_s"] >= 0.05
-    assert sleep["peak_rss_mib"] == 12.3
+    assert 12.3 == sleep["peak_rss_mib"]
 
 
 def test_a_stage_that_fails_is_not_counted() -> None:
@@ -36,7 +36,7 @@ def test_a_stage_that_fails_is_not_counted() -> None:
     with pytest.raises(ValueError, match="no"), watch.stage("fit"):
         raise ValueError("no")
 
-    assert watch.stages == []
+    assert [] == watch.stages
 
 
 def test_the_peak_stays_when_memory_is_given_back() -> None:
@@ -50,8 +50,8 @@ def test_the_peak_stays_when_memory_is_given_back() -> None:
 def test_descendants_are_found_at_any_depth() -> None:
     parents = {2: 1, 3: 2, 4: 3, 5: 9, 6: 1}
 
-    assert costs._descendants(1, parents) == {2, 3, 4, 6}
-    assert costs._descendants(5, parents) == set()
+    assert {2, 3, 4, 6} == costs._descendants(1, parents)
+    assert set() == costs._descendants(5, parents)
 
 
 def test_memory_of_children_is_added() -> None:
@@ -67,7 +67,7 @@ def test_memory_of_children_is_added() -> None:
 
 
 def test_without_children_there_is_nothing_to_add() -> None:
-    assert costs.descendants_mib() == 0
+    assert 0 == costs.descendants_mib()
     assert not costs._has_children()
 
 
@@ -103,10 +103,10 @@ def test_limits_of_control_groups(membership: str, expected: list[int], groups: 
 
 
 def test_without_control_groups_the_machine_is_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(machine._control_group_limits(tmp_path / "none", tmp_path)) == []
+    assert [] == list(machine._control_group_limits(tmp_path / "none", tmp_path))
     monkeypatch.setattr(machine, "_control_group_limits", lambda *_: [3 * 2**30])
 
-    assert machine.usable_memory_gib() == min(3, machine.usable_memory_gib())
+    assert min(3, machine.usable_memory_gib()) == machine.usable_memory_gib()
 
 
 def test_the_machine_and_its_libraries_are_described() -> None:

@@ -26,23 +26,23 @@ def test_principal_components_have_one_point_an_animal(described: dict[str, dict
     components = described["pca"]
 
     assert len(components["animals"]) == len(components["scores"]) == len(components["birth_year"]) == N_ANIMALS
-    assert components["birth_year"] == BIRTH_YEARS.tolist()
+    assert BIRTH_YEARS.tolist() == components["birth_year"]
     assert 1 > components["variance_explained"][0] >= components["variance_explained"][1] > 0
 
 
 def test_histograms_count_everything_once(described: dict[str, dict[str, dict[str, list[int]]]]) -> None:
-    assert sum(described["relationships"]["diagonal"]["counts"]) == N_ANIMALS
-    assert sum(described["relationships"]["off_diagonal"]["counts"]) == N_ANIMALS * (N_ANIMALS - 1) / 2
-    assert sum(described["allele_frequencies"]["counts"]) == N_MARKERS
-    assert len(described["allele_frequencies"]["edges"]) == 51
+    assert N_ANIMALS == sum(described["relationships"]["diagonal"]["counts"])
+    assert N_ANIMALS * (N_ANIMALS - 1) / 2 == sum(described["relationships"]["off_diagonal"]["counts"])
+    assert N_MARKERS == sum(described["allele_frequencies"]["counts"])
+    assert 51 == len(described["allele_frequencies"]["edges"])
 
 
 def test_holes_are_shares_of_animals_by_birth_year(described: dict[str, dict[str, list[object]]]) -> None:
     holes = described["holes"]
 
-    assert holes["traits"] == TRAITS
-    assert holes["bins"] == [f"{year} (20)" for year in range(2014, 2020)]
-    assert holes["recorded"][0] == [1.0] * 6
+    assert TRAITS == holes["traits"]
+    assert [f"{year} (20)" for year in range(2014, 2020)] == holes["bins"]
+    assert [1.0] * 6 == holes["recorded"][0]
     assert 0.6 < np.mean(holes["recorded"][TRAITS.index("health")]) < 0.9
 
 
@@ -54,13 +54,13 @@ def test_large_cohorts_are_described_by_a_sample(monkeypatch: pytest.MonkeyPatch
     described = describe_cohort(cohort)
 
     assert len(described["pca"]["animals"]) == described["relationships"]["n_animals"] == 40
-    assert described["pca"]["animals"][0] == cohort.animals[0]
-    assert described["pca"]["animals"][-1] == cohort.animals[-1]
-    assert sum(described["allele_frequencies"]["counts"]) == 300
+    assert cohort.animals[0] == described["pca"]["animals"][0]
+    assert cohort.animals[-1] == described["pca"]["animals"][-1]
+    assert 300 == sum(described["allele_frequencies"]["counts"])
 
 
 def test_the_limits_keep_the_file_small() -> None:
-    assert (description.MOST_ANIMALS, description.MOST_MARKERS, description.MOST_BINS) == (1000, 10_000, 30)
+    assert (1000, 10_000, 30) == (description.MOST_ANIMALS, description.MOST_MARKERS, description.MOST_BINS)
 
 
 def test_without_birth_years_animals_are_binned_in_order() -> None:
@@ -70,6 +70,6 @@ def test_without_birth_years_animals_are_binned_in_order() -> None:
     described = describe_cohort(cohort)
 
     assert described["pca"]["birth_year"] is None
-    assert len(described["holes"]["bins"]) == 30
-    assert described["holes"]["bins"][0] == "animals 1-3"
-    assert described["holes"]["bins"][-1] == "animals 64-65"
+    assert 30 == len(described["holes"]["bins"])
+    assert "animals 1-3" == described["holes"]["bins"][0]
+    assert "animals 64-65" == described["holes"]["bins"][-1]

@@ -33,7 +33,7 @@ def test_that_models_come_as_asked_behind_the_reference(
 def test_that_cells_are_every_model_on_every_split(planned: Callable[..., Plan]) -> None:
     cells = [str(key) for key in planned("hybrid").cells]
 
-    assert cells == ["gblup on fold1", "hybrid on fold1", "gblup on fold2", "hybrid on fold2"]
+    assert ["gblup on fold1", "hybrid on fold1", "gblup on fold2", "hybrid on fold2"] == cells
 
 
 def test_that_no_number_of_threads_means_all(tiny: Path) -> None:
@@ -62,7 +62,7 @@ def test_that_real_cohorts_have_no_truth(planned: Callable[..., Plan], herd: Pat
 
     plan = planned(cohort=herd)
 
-    assert plan.truths == {}
+    assert {} == plan.truths
     assert not plan.content["cohort"]["simulated"]
 
 
@@ -102,4 +102,4 @@ def test_that_relative_files_become_absolute(tiny: Path, monkeypatch: pytest.Mon
 
     settings = files_as_settings(CohortFiles.in_folder(tiny.name))
 
-    assert {Path(value).is_absolute() for name, value in settings.items() if name != "trait_names"} == {True}
+    assert {True} == {Path(value).is_absolute() for name, value in settings.items() if name != "trait_names"}

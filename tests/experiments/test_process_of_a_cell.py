@@ -71,14 +71,14 @@ import numpy
 
 
 def test_that_a_cell_is_named_by_its_arguments(seen: dict[str, object]) -> None:
-    assert seen["arguments"] == ["run", "gblup", "fold1"]
+    assert ["run", "gblup", "fold1"] == seen["arguments"]
 
 
 def test_that_every_library_is_told_the_number_of_threads(seen: dict[str, dict[str, str]]) -> None:
     counts = {name: value for name, value in seen["environment"].items() if name.endswith("_THREADS")}
 
     assert {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"} <= counts.keys()
-    assert {counts[name] for name in counts if not name.startswith("NUMBA_DEFAULT")} == {"3"}
+    assert {"3"} == {counts[name] for name in counts if not name.startswith("NUMBA_DEFAULT")}
 
 
 def test_that_a_cell_imports_what_its_parent_imports(seen: dict[str, list[str]]) -> None:

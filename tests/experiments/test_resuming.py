@@ -90,8 +90,8 @@ def test_that_a_resumed_run_ends_in_the_same_bytes(
     resumed = compare(plan, tmp_path / "resumed").path
 
     assert uninterrupted == same_bytes(resumed)
-    assert cells_run == ["gblup on all-records", *map(str, plan.cells)]
-    assert {path.name for path in resumed.iterdir()} == {*SAME_BYTES, "costs.tsv", "run.json"}
+    assert ["gblup on all-records", *map(str, plan.cells)] == cells_run
+    assert {*SAME_BYTES, "costs.tsv", "run.json"} == {path.name for path in resumed.iterdir()}
 
 
 @pytest.mark.parametrize("ending", ["json", "parquet"])
@@ -105,7 +105,7 @@ def test_that_a_cell_without_one_of_its_files_is_run_again(
 
     resumed = compare(plan, tmp_path / "run").path
 
-    assert cells_run == ["mean on fold1"]
+    assert ["mean on fold1"] == cells_run
     assert uninterrupted == same_bytes(resumed)
 
 
@@ -125,8 +125,8 @@ def test_that_a_disk_which_fills_up_costs_no_finished_cell(
         )
 
     folder = RunFolder(tmp_path / "run")
-    assert [folder.is_done(key) for key in plan.cells] == [True, True, False, False]
-    assert list(folder.path.rglob(".*")) == []
+    assert [True, True, False, False] == [folder.is_done(key) for key in plan.cells]
+    assert [] == list(folder.path.rglob(".*"))
     assert uninterrupted == same_bytes(compare(plan, tmp_path / "run").path)
 
 
@@ -158,7 +158,7 @@ def test_that_a_moved_cohort_can_be_resumed_where_it_is_now(
 
     compare(planned(cohort=herd.rename(tmp_path / "moved")), tmp_path / "run")
 
-    assert cells_run == ["gblup on fold2"]
+    assert ["gblup on fold2"] == cells_run
 
 
 @pytest.mark.usefixtures("cells_in_process")
@@ -171,7 +171,7 @@ def test_that_force_replaces_the_run_and_nothing_else(planned: Callable[..., Pla
 
     expected = same_bytes(compare(planned(split="forward"), tmp_path / "new").path)
     assert expected == same_bytes(replaced)
-    assert (replaced / "notes.txt").read_text() == "mine"
+    assert "mine" == (replaced / "notes.txt").read_text()
     assert not (replaced / "report.html").exists()
 
 
@@ -207,7 +207,7 @@ def test_that_a_killed_process_costs_nothing_but_time(finished: FinishedRun, tin
 
     answer = genialearn_process(*words)
 
-    assert answer.code == 0
+    assert 0 == answer.code
     assert same_bytes(finished.folder) == same_bytes(folder.path)
 
 

@@ -37,7 +37,7 @@ def table(folder: Path, name: str) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def folder(finished: FinishedRun) -> Path:
-    assert finished.answer.code == 0, finished.answer.err
+    assert 0 == finished.answer.code, finished.answer.err
     return finished.folder
 
 
@@ -89,9 +89,9 @@ def test_heritabilities_are_those_of_every_trait_model_and_split(folder: Path) -
 def test_predictions_hold_each_tested_animal_once_a_trait_and_model(predictions: pd.DataFrame) -> None:
     per_model = predictions.groupby("model", sort=False)
 
-    assert list(per_model.groups) == MODELS
+    assert MODELS == list(per_model.groups)
     for _, part in per_model:
-        assert sorted(part["id"].unique()) == ANIMALS
+        assert ANIMALS == sorted(part["id"].unique())
         assert len(part) == N_ANIMALS * len(TRAITS) == len(part[["id", "trait"]].drop_duplicates())
     assert np.isfinite(predictions["predicted"]).all()
 
@@ -167,18 +167,18 @@ def test_costs_are_those_of_every_cell_stage_by_stage(folder: Path) -> None:
 
 
 def test_run_json_says_what_was_asked_of_what(run: dict[str, Any], folder: Path, tiny: Path) -> None:
-    assert run["status"] == "finished"
+    assert "finished" == run["status"]
     assert run["command"].startswith(f"genialearn compare {tiny} --model hybrid ")
     settings = {name: run["settings"][name] for name in ("models", "split", "seed", "threads")}
-    assert settings == {"models": MODELS, "split": "kfold:2", "seed": 1, "threads": 1}
-    assert run["cohort"] == {
+    assert {"models": MODELS, "split": "kfold:2", "seed": 1, "threads": 1} == settings
+    assert {
         "name": "tiny", "n_animals": N_ANIMALS, "n_markers": N_MARKERS, "n_traits": len(TRAITS), "simulated": True,
-    }  # fmt: skip
-    assert [trait["name"] for trait in run["traits"]] == TRAITS
-    assert run["splits"] == [{"label": fold, "n_train": 60, "n_test": 60} for fold in FOLDS]
+    } == run["cohort"]  # fmt: skip
+    assert TRAITS == [trait["name"] for trait in run["traits"]]
+    assert [{"label": fold, "n_train": 60, "n_test": 60} for fold in FOLDS] == run["splits"]
     assert {"python", "numpy", "scipy", "numba"} <= run["versions"].keys()
     assert {"system", "cores", "memory_gib"} == run["machine"].keys()
-    assert [note["model"] for note in run["notes"]] == ["hybrid", "hybrid"]
+    assert ["hybrid", "hybrid"] == [note["model"] for note in run["notes"]]
 
 
 def test_run_json_holds_the_digest_of_every_input(run: dict[str, Any], tiny: Path) -> None:
@@ -201,4 +201,4 @@ def test_run_json_holds_the_digest_of_every_input(run: dict[str, Any], tiny: Pat
 
 
 def test_no_failure(folder: Path) -> None:
-    assert (folder / "failures.tsv").read_text() == "model\tsplit\tstage\terror\tmessage\n"
+    assert "model\tsplit\tstage\terror\tmessage\n" == (folder / "failures.tsv").read_text()

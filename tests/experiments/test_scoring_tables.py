@@ -66,8 +66,8 @@ def test_verdicts_are_better_equal_and_worse_where_they_should_be(signal: FloatA
 
     table = scoring.comparison_table(judges, predicted, ["gblup"])
 
-    assert list(table["verdict"]) == ["better", "equal", "worse"]
-    assert list(np.sign(table["difference"])[[0, 2]]) == [1, -1]
+    assert ["better", "equal", "worse"] == list(table["verdict"])
+    assert [1, -1] == list(np.sign(table["difference"])[[0, 2]])
 
 
 def test_nothing_is_found_where_there_is_nothing(signal: FloatArray) -> None:
@@ -79,7 +79,7 @@ def test_nothing_is_found_where_there_is_nothing(signal: FloatArray) -> None:
 
     table = scoring.comparison_table(judges, predicted, ["gblup"])
 
-    assert set(table["verdict"]) == {"equal"}
+    assert {"equal"} == set(table["verdict"])
 
 
 def test_the_same_predictions_are_equal_and_differ_by_nothing(signal: FloatArray) -> None:
@@ -90,7 +90,7 @@ def test_the_same_predictions_are_equal_and_differ_by_nothing(signal: FloatArray
 
     assert table[["difference", "se"]].abs().to_numpy().max() < 1e-12
     assert (table[["p", "p_holm"]] == 1).all(axis=None)
-    assert set(table["verdict"]) == {"equal"}
+    assert {"equal"} == set(table["verdict"])
 
 
 def test_p_is_corrected_over_the_traits_of_one_model_and_reference(signal: FloatArray) -> None:
@@ -145,7 +145,7 @@ def test_repeats_count_each_animal_once(signal: FloatArray) -> None:
 
     pairs = scoring.pooled_pairs(judged(observed, splits), predicted["a"], predicted["gblup"], 0)
 
-    assert len(pairs) == N
+    assert N == len(pairs)
 
 
 def test_only_splits_that_both_models_finished_are_compared(signal: FloatArray) -> None:
@@ -155,7 +155,7 @@ def test_only_splits_that_both_models_finished_are_compared(signal: FloatArray) 
 
     pairs = scoring.pooled_pairs(judged(signal, splits), model, reference, 0)
 
-    assert len(pairs) == 2 * N // 3
+    assert 2 * N // 3 == len(pairs)
 
 
 def test_a_trait_without_tested_records_has_no_row(signal: FloatArray) -> None:
@@ -164,8 +164,8 @@ def test_a_trait_without_tested_records_has_no_row(signal: FloatArray) -> None:
     predicted = {name: by_split(noisy(np.zeros_like(signal), [1] * 3, seed), splits) for seed, name in enumerate("ab")}
     judges = judged(signal, splits)
 
-    assert list(scoring.comparison_table(judges, predicted, ["a"])["trait"]) == ["t0", "t2"]
-    assert set(scoring.score_table(judges, predicted)["trait"]) == {"t0", "t2"}
+    assert ["t0", "t2"] == list(scoring.comparison_table(judges, predicted, ["a"])["trait"])
+    assert {"t0", "t2"} == set(scoring.score_table(judges, predicted)["trait"])
 
 
 def test_scores_of_all_folds_are_pooled_or_averaged(signal: FloatArray) -> None:
@@ -193,5 +193,5 @@ def test_wanted_directions_decide_who_is_at_the_top(signal: FloatArray) -> None:
         table = scoring.score_table(judges, predicted)
         return float(table.loc[table["metric"] == "top10", "estimate"].min())
 
-    assert top(judges) == 1
+    assert 1 == top(judges)
     assert top(falling) < 1

@@ -37,7 +37,7 @@ def test_that_looking_forward_tests_the_youngest(planned: Callable[..., Plan]) -
     [split] = planned(split="forward:0.3").splits
 
     assert BIRTH_YEARS[split.train].max() < BIRTH_YEARS[split.test].min()
-    assert len(split.test) == N_ANIMALS / 3
+    assert N_ANIMALS / 3 == len(split.test)
 
 
 def test_that_sire_families_stay_together(planned: Callable[..., Plan], tiny: Path) -> None:
@@ -47,7 +47,7 @@ def test_that_sire_families_stay_together(planned: Callable[..., Plan], tiny: Pa
 
     for split in plan.splits:
         assert not set(sires[split.train]) & set(sires[split.test])
-    assert np.sum([len(split.test) for split in plan.splits]) == N_ANIMALS
+    assert N_ANIMALS == np.sum([len(split.test) for split in plan.splits])
 
 
 def test_that_the_seed_decides_random_folds_alone(planned: Callable[..., Plan]) -> None:

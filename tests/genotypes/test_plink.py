@@ -198,7 +198,13 @@ class TestRefusal:
     def test_an_empty_file(self, prefix: Path, ending: str, what: str, content: str) -> None:
         Path(f"{prefix}{ending}").write_text(content)
 
-        with pytest.raises(FileFormatError, match=exactly(f"{prefix}{ending}: expected {what}, found an empty file.")):
+        with pytest.raises(
+            FileFormatError,
+            match=exactly(
+                f"{prefix}{ending}: expected {what}, found an empty file. "
+                "Is this the right file, and was it written to its end?"
+            ),
+        ):
             read_plink(prefix)
 
     @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ class TestHybrid:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            ({"folds": 1}, r"^hybrid folds: expected a whole number of at least 2, found 1\.$"),
+            ({"folds": 1}, r"^hybrid folds: expected a whole number of at least 3, found 1\.$"),
             ({"gate_level": 0.6}, r"^hybrid gate_level: expected a number from 0 to 0\.5, found 0\.6\.$"),
             ({"degree": 0}, r"^TraitMap degree: expected a whole number of at least 1, found 0\.$"),
         ],

@@ -47,7 +47,7 @@ class TestDesign:
             ("age + age", ["Intercept", "age"], None),
             ("poly(age, 2)", ["Intercept", "poly(age, 2)[1]", "poly(age, 2)[2]"], None),
             ("bs(age, df=3)", ["Intercept", *(f"bs(age, df=3)[{part}]" for part in (1, 2, 3))], None),
-            ("herd:age", ["Intercept", "herd[A]:age", "herd[B]:age", "herd[C]:age"], None),
+            ("herd:age", None, [[1, 1, 0, 0], [1, 0, 2.5, 0], [1, 3, 0, 0], [1, 0, 0, 4]]),
             ("C(herd, levels=['A', 'B', 'C', 'D'])", None, [[1, 0, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0]]),
         ],
     )

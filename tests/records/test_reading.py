@@ -72,7 +72,11 @@ class TestTraits:
         path.write_text("id\na\nb\n")
 
         with pytest.raises(
-            FileFormatError, match=exactly(f"{path}: expected a column for at least one trait, found none.")
+            FileFormatError,
+            match=exactly(
+                f"{path}: expected a column for at least one trait, found none. "
+                "Name the traits with --trait, or describe them in traits.toml."
+            ),
         ):
             read_records(path)
 

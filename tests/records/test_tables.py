@@ -12,6 +12,7 @@ from genialearn.errors import FileFormatError, SettingError
 from genialearn.records import tables
 from messages import exactly
 
+LOST = "Is this the right file, and was it written to its end?"
 TABLE = "id\therd\tmilk\n007\tA 1\t1.5\n7\tB\t2\n"
 
 
@@ -104,9 +105,9 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("", ": expected a header line and one row a record, found an empty file."),
-            ("\n \n", ": expected a header line and one row a record, found an empty file."),
-            ("id\tmilk\n", ": expected a header line and one row a record, found no row."),
+            ("", ": expected a header line and one row a record, found an empty file. " + LOST),
+            ("\n \n", ": expected a header line and one row a record, found an empty file. " + LOST),
+            ("id\tmilk\n", ": expected a header line and one row a record, found no row. " + LOST),
             (
                 "animal\tmilk\na\t1\n",
                 ": line 1: expected a tab-separated header with a column id, found the columns animal, milk. "
@@ -125,8 +126,14 @@ class TestRefusal:
                 "id\tmilk\n1\ta\t1\n",
                 ": line 2: expected 2 columns, found 3. Was the file saved by a spreadsheet, or with row names?",
             ),
-            ("id\tmilk\tmilk\na\t1\t2\n", ": line 1: expected every column once, found repeated: milk."),
-            ("id\t\tmilk\na\t1\t2\n", ": line 1: expected a name for every column, found none for column 2."),
+            (
+                "id\tmilk\tmilk\na\t1\t2\n",
+                ": line 1: expected every column once, found 1 repeated: milk. Rename or remove all but one.",
+            ),
+            (
+                "id\t\tmilk\na\t1\t2\n",
+                ": line 1: expected a name for every column, found none for column 2. Name the column, or remove it.",
+            ),
             (
                 "id\tmilk\na\t1\n\t2\n",
                 ": line 3: expected an identifier in the column id, found ''. Name the animal, or remove the line.",

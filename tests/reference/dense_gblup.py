@@ -95,7 +95,8 @@ def fit(records: Array, x: Array, g: Array) -> Fit:
     s2g, s2e = np.exp(found.x)
     v = s2g * g_known + s2e * np.eye(len(y))
     b = np.linalg.solve(x.T @ np.linalg.solve(v, x), x.T @ np.linalg.solve(v, y))
-    return Fit(float(s2g), float(s2e), b, s2g * g[:, known] @ np.linalg.solve(v, y - x @ b))
+    breeding_values = s2g * g[:, known] @ np.linalg.solve(v, y - x @ b)
+    return Fit(float(s2g), float(s2e), np.asarray(b, float), np.asarray(breeding_values, float))
 
 
 @dataclass(frozen=True)

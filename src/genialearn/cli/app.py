@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -16,10 +17,11 @@ from typing import Annotated
 import typer
 
 from genialearn import _files
+from genialearn._checks import check_at_least
 from genialearn.cli import options as opt
 from genialearn.cli.display import Display
 from genialearn.cohorts import Cohort, CohortFiles, read_cohort
-from genialearn.errors import GenialearnError
+from genialearn.errors import GenialearnError, InputError
 from genialearn.experiments import Plan, plan_comparison
 from genialearn.experiments import compare as run_comparison
 from genialearn.experiments.runs import RunFolder
@@ -88,8 +90,10 @@ class HerdOptions:
 
     def made(self, folder: Path) -> bool:
         """Return whether these settings made the herd in a folder: it is then as good as a new one."""
-        parameters = folder / "truth" / "parameters.json"
-        return parameters.is_file() and asdict(self).items() <= json.loads(_files.read_text(parameters)).items()
+        with contextlib.suppress(InputError, ValueError):
+            found = json.loads(_files.read_text(folder / "truth" / "parameters.json"))
+            return isinstance(found, dict) and asdict(self).items() <= found.items()
+        return False
 
 
 @app.callback()
@@ -120,7 +124,9 @@ def demo(
     herd = out.with_name(f"{out.name}-herd")
     display = Display(quiet=quiet)
     settings = HerdOptions(animals, markers, N_TRAITS, architecture, seed)
-    if force or not settings.made(herd):
+    if settings.made(herd) and not force:
+        display.say(f"taking the herd that was simulated before: {herd}")
+    else:
         _simulate(display, herd, settings, threads=threads, force=force)
     files = CohortFiles.in_folder(herd)
     _compare(display, files, models=DEFAULT_MODELS, split="forward", seed=seed, threads=threads, out=out, force=force)
@@ -193,12 +199,12 @@ def _simulate(display: Display, folder: Path, settings: HerdOptions, *, threads:
     from genialearn.cohorts.simulate import HerdSettings, simulate_cohort
     from genialearn.cohorts.simulate.write import refuse_occupied
 
+    check_at_least("threads", threads, 0)
     HerdSettings(**asdict(settings))
     refuse_occupied(folder, force=force)
     display.say(
         f"simulating {count(settings.animals, 'cow')} x {count(settings.markers, 'marker')} x "
-        f"{count(settings.n_traits, 'trait')} "
-        f"({settings.architecture}) into {folder}"
+        f"{count(settings.n_traits, 'trait')} ({settings.architecture}) into {folder}"
     )
     with display.progress() as progress:
         simulate_cohort(

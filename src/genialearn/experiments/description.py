@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.linalg import eigh
 
 from genialearn._arrays import FloatArray, IntArray
 from genialearn.cohorts import Cohort
@@ -41,13 +42,16 @@ def _evenly(size: int, most: int) -> IntArray:
 def _principal_components(
     relationships: FloatArray, cohort: Cohort, rows: IntArray, years: FloatArray
 ) -> dict[str, Any]:
-    values, vectors = np.linalg.eigh(relationships)
-    scores = vectors[:, :-3:-1] * np.sqrt(np.maximum(values[:-3:-1], 0))
+    n = len(relationships)
+    ascending, vectors = eigh(relationships, subset_by_index=[max(n - 2, 0), n - 1])
+    values = np.maximum(ascending[::-1], 0)
+    scores = vectors[:, ::-1] * np.sqrt(values)
+    scores *= np.sign(scores[np.argmax(np.abs(scores), axis=0), np.arange(len(values))])
     known = np.isfinite(years[rows]).any()
     return {
         "animals": list(cohort.animals[rows]),
         "scores": [[round(float(x), 5) for x in row] for row in scores],
-        "variance_explained": [float(v) for v in values[:-3:-1] / values.sum()],
+        "variance_explained": [float(v) for v in values / np.trace(relationships)],
         "birth_year": [int(y) if np.isfinite(y) else None for y in years[rows]] if known else None,
     }
 

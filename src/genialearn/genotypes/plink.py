@@ -131,7 +131,12 @@ def read_bim(path: Path | str) -> MarkerMap:
 def _read_columns(path: Path | str, what: str) -> list[tuple[str, ...]]:
     rows = [line.split() for line in _files.lines_of(_files.read_text(path).rstrip())]
     if not rows:
-        raise FileFormatError(str(path), expected=f"one line for each of the {what}", found="an empty file")
+        raise FileFormatError(
+            str(path),
+            expected=f"one line for each of the {what}",
+            found="an empty file",
+            advice="Is this the right file, and was it written to its end?",
+        )
     for number, row in enumerate(rows, start=1):
         if len(row) != 6:
             raise FileFormatError(

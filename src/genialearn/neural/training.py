@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genialearn._arrays import IntArray
+from genialearn.errors import ConvergenceError
 from genialearn.neural.batches import DosageTensor
 from genialearn.neural.layers import masked_squared_error
 
@@ -81,6 +82,13 @@ def _until_no_better(trainer: _Trainer, training: IntArray, held_out: Tensor, se
     for epoch in range(trainer.settings.max_epochs):
         training_loss = trainer.one_epoch(rng.permutation(training))
         loss = trainer.loss(held_out)
+        if not np.isfinite(loss):
+            raise ConvergenceError(
+                f"training, epoch {epoch + 1}",
+                expected="a finite loss",
+                found=str(loss),
+                advice="Use a smaller learning rate.",
+            )
         history.append({"epoch": epoch, "training_loss": training_loss, "validation_loss": loss})
         if loss < best_loss:
             best, best_loss, best_epoch = trainer.state(), loss, epoch

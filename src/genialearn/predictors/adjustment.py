@@ -10,7 +10,10 @@ from scipy.sparse.linalg import splu
 
 from genialearn._arrays import FloatArray, IntArray
 from genialearn.cohorts import Cohort
+from genialearn.errors import AlignmentError
 from genialearn.records import design
+
+_RIDGE, _REFINEMENTS = 1e-9, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +38,16 @@ class AdjustedRecords:
 
     @property
     def standard_deviations(self) -> FloatArray:
-        """Weighted standard deviation of each trait, shape (traits,)."""
+        """Weighted standard deviation of each trait, 0 where values differ by rounding errors only, shape (traits,)."""
         squares = np.nansum(self.weights * (self.values - self.means) ** 2, axis=0)
-        return np.asarray(np.sqrt(squares / self.weights.sum(axis=0)))
+        deviations = np.sqrt(squares / self.weights.sum(axis=0))
+        return np.where(deviations > 1e-12 * np.abs(self.means), deviations, 0.0)
+
+    def standardised(self) -> AdjustedRecords:
+        """Return values of mean 0 and variance 1, NaN where there is none, and weights of mean 1 a trait."""
+        mean_weights = self.weights.sum(axis=0) / (self.weights > 0).sum(axis=0)
+        units = np.where(self.standard_deviations > 0, self.standard_deviations, 1.0)
+        return AdjustedRecords((self.values - self.means) / units, self.weights / mean_weights)
 
 
 def adjusted_records(cohort: Cohort) -> AdjustedRecords:
@@ -51,6 +61,13 @@ def adjusted_records(cohort: Cohort) -> AdjustedRecords:
 def _adjusted(cohort: Cohort, column: int) -> tuple[FloatArray, FloatArray]:
     records = cohort.records
     observed = np.flatnonzero(np.isfinite(records.values[:, column]))
+    if not len(observed):
+        raise AlignmentError(
+            f"trait {cohort.traits[column].name}",
+            expected="records of the training animals",
+            found="none",
+            advice="Leave the trait out with --trait, or use another --split.",
+        )
     values, weights = records.values[observed, column], records.weights[observed, column]
     incidence = design(cohort.traits[column].fixed, records.effects.iloc[observed]).matrix
     fixed_part = incidence @ least_squares(incidence, values, weights)
@@ -59,11 +76,20 @@ def _adjusted(cohort: Cohort, column: int) -> tuple[FloatArray, FloatArray]:
 
 
 def least_squares(incidence: sparse.csc_matrix, values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return b that minimises sum w (y - X b)^2, X sparse; a ridge at rounding level settles confounded effects."""
-    weighted = sparse.csc_matrix(incidence.multiply(weights[:, None]))
-    information = (incidence.T @ weighted).tocsc()
-    ridge = 1e-9 * information.diagonal().mean() * sparse.eye(information.shape[0], format="csc")
-    return np.asarray(splu(information + ridge).solve(weighted.T @ values))
+    """Return a b that minimises sum w (y - X b)^2, X sparse.
+
+    A small ridge on columns of unit length settles confounded effects; solving again for what it left over takes its
+    shrinkage away (Riley 1955, Math Tables Aids Comput 9:96-101).
+    """
+    lengths = np.sqrt(incidence.power(2).T @ weights)
+    scale = sparse.diags(1 / np.where(lengths > 0, lengths, 1.0))
+    scaled = sparse.csc_matrix(incidence @ scale)
+    weighted = sparse.csc_matrix(scaled.multiply(weights[:, None]))
+    solver = splu(sparse.csc_matrix(scaled.T @ weighted + _RIDGE * sparse.eye(scaled.shape[1])))
+    effects = np.zeros(scaled.shape[1])
+    for _ in range(_REFINEMENTS):
+        effects += solver.solve(weighted.T @ (values - scaled @ effects))
+    return np.asarray(scale @ effects)
 
 
 def average_by_animal(

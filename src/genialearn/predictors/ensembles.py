@@ -85,8 +85,10 @@ class LightGBM(BaseEstimator):  # type: ignore[misc]
         binned = lightgbm.Dataset(_as_features(cohort.genotypes), params=self._parameters(), free_raw_data=True)
         binned.construct()
         held_out = self._held_out(len(cohort))
+        self.mean_, self.standard_deviation_ = records.means, records.standard_deviations
+        standardised = records.standardised()  # labels are float32 inside: a mean far from 0 would cost them digits
         self.boosters_ = [
-            self._grow(binned, records.values[:, trait], records.weights[:, trait], held_out)
+            self._grow(binned, standardised.values[:, trait], standardised.weights[:, trait], held_out)
             for trait in range(len(cohort.traits))
         ]
         self.n_trees_ = np.array([booster.num_trees() for booster in self.boosters_])
@@ -138,7 +140,7 @@ class LightGBM(BaseEstimator):  # type: ignore[misc]
         predictions = np.column_stack(
             [booster.predict(features, num_threads=self.threads) for booster in self.boosters_]
         )
-        return within_bounds(predictions, self.binary_)
+        return within_bounds(self.mean_ + self.standard_deviation_ * predictions, self.binary_)
 
 
 def _lightgbm() -> Any:

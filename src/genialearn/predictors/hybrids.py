@@ -73,7 +73,7 @@ class Hybrid(GBLUP):
 
     def fit(self, cohort: Cohort) -> Self:
         """Fit GBLUP, the map between traits and its gates."""
-        check_at_least("hybrid folds", self.folds, 2)
+        check_at_least("hybrid folds", self.folds, 3)
         check_between("hybrid gate_level", self.gate_level, 0, 0.5)
         cohort = cohort.canonical()
         relationships = self._fit(cohort, GenomicScale.of(cohort.genotypes))

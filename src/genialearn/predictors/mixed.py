@@ -52,12 +52,16 @@ class FixedBasis:
 
 
 def independent_columns(matrix: FloatArray) -> IntArray:
-    """Return the columns that aren't combinations of others, ascending; the first column always stays."""
+    """Return the columns that aren't combinations of others, ascending; the first column always stays.
+
+    The unit of a covariate doesn't matter.
+    """
+    lengths = np.linalg.norm(matrix, axis=0)
+    matrix = matrix / np.where(lengths > 0, lengths, 1.0)
     rest = matrix - np.outer(matrix[:, 0], matrix[:, 0] @ matrix) / (matrix[:, 0] @ matrix[:, 0])
     triangle, order = qr(rest[:, 1:], mode="r", pivoting=True)
     size = np.abs(np.diag(triangle))
-    largest = np.sqrt((matrix**2).sum(axis=0).max())
-    return np.sort(np.append(0, 1 + order[: int(np.sum(size > 1e-9 * largest))])).astype(np.int64)
+    return np.sort(np.append(0, 1 + order[: int(np.sum(size > 1e-9))])).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +198,7 @@ def _fit_trait(cohort: Cohort, column: int, pattern: RecordPattern, given: float
     weighted = pattern.root_weights * values
     contrasts = variance.Contrasts(pattern.spectrum.values, pattern.spectrum.vectors.T @ weighted)
     if given is None:
-        variances = variance.restricted_maximum_likelihood(contrasts)
+        variances = variance.restricted_maximum_likelihood(contrasts, name=f"trait {cohort.traits[column].name}")
         h2_se = variance.heritability_standard_error(contrasts, variances.heritability)
     else:
         variances, h2_se = contrasts.at(given), float("nan")

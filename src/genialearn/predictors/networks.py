@@ -11,7 +11,7 @@ from genialearn._arrays import FloatArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import MissingExtraError, NotFittedError
-from genialearn.predictors.adjustment import AdjustedRecords, adjusted_records
+from genialearn.predictors.adjustment import adjusted_records
 from genialearn.predictors.gblup import within_bounds
 from genialearn.relationships import GenomicScale
 
@@ -87,7 +87,9 @@ class Network(BaseEstimator):  # type: ignore[misc]
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
         self.mean_, self.standard_deviation_ = records.means, records.standard_deviations
         inputs = DosageTensor.of(cohort.genotypes, self.scale_.frequencies, best_device())
-        targets = Targets(*(torch.from_numpy(a).float().to(inputs.values.device) for a in _standardised(records)))
+        known, device = records.standardised(), inputs.values.device
+        arrays = np.nan_to_num(known.values), known.weights
+        targets = Targets(*(torch.from_numpy(array).float().to(device) for array in arrays))
         folds = np.random.default_rng(self.seed).permutation(len(cohort)) % max(self.members, 5)
         trained = [
             train(
@@ -137,14 +139,6 @@ class Network(BaseEstimator):  # type: ignore[misc]
         inputs = DosageTensor.of(genotypes, self.scale_.frequencies, best_device())
         standardised = np.mean([predict(network, inputs).numpy() for network in self.networks_], axis=0)
         return within_bounds(self.mean_ + self.standard_deviation_ * standardised, self.binary_)
-
-
-def _standardised(records: AdjustedRecords) -> tuple[FloatArray, FloatArray]:
-    """Return records with mean 0 and variance 1, 0 where there is none, and weights of mean 1 a trait."""
-    values = np.nan_to_num((records.values - records.means) / records.standard_deviations)
-    recorded = records.weights > 0
-    mean_weight = records.weights.sum(axis=0) / recorded.sum(axis=0)
-    return values, records.weights / mean_weight
 
 
 def _torch(threads: int) -> Any:

@@ -20,6 +20,9 @@ from genialearn.errors import AlignmentError
 LOWEST, HIGHEST = 1e-5, 1 - 1e-5
 """The range of h: at 0 every breeding value would be 0, and no ranking left."""
 
+_NO_VARIANCE = 1e-300
+"""Stands for 0 where all records are the same, so that their likelihood stays finite."""
+
 _GRID = np.array([LOWEST, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, HIGHEST])
 
 
@@ -75,14 +78,14 @@ class Contrasts:
         """Return the variances given h, and their restricted log likelihood."""
         v = self.relative_variances(h)
         n = len(v)
-        total = float(np.sum(self.values**2 / v)) / n
+        total = max(float(np.sum(self.values**2 / v)) / n, _NO_VARIANCE)
         return Variances(h, total, float(-0.5 * (n * (np.log(total) + 1) + np.sum(np.log(v)))))
 
 
-def restricted_maximum_likelihood(contrasts: Contrasts) -> Variances:
+def restricted_maximum_likelihood(contrasts: Contrasts, *, name: str = "records") -> Variances:
     """Return the variances at the REML estimate of h, to about 1e-8.
 
-    A grid finds the highest peak, Brent's method climbs it.
+    A grid finds the highest peak, Brent's method climbs it. An error names what the contrasts are of.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def restricted_maximum_likelihood(contrasts: Contrasts) -> Variances:
     """
     if len(contrasts.values) < 3:
         raise AlignmentError(
-            "records",
+            name,
             expected="at least three records more than fixed effects",
             found=f"{len(contrasts.values)} more",
             advice="Use fewer fixed effects or leave the trait out.",
@@ -105,12 +108,18 @@ def restricted_maximum_likelihood(contrasts: Contrasts) -> Variances:
 
 
 def heritability_standard_error(contrasts: Contrasts, h: float) -> float:
-    """Return 1 / sqrt(-l''(h)), the curvature of the profile likelihood by central differences.
+    """Return the standard error of h, s2 profiled out.
 
-    Where the peak is at the border of the range, the curvature just inside is used.
+    It is 1 / sqrt(-l''(h)), by central differences. Where the estimate is at the border of its range, the likelihood
+    has no peak whose curvature could tell; there the expected information is taken: n/2 times the variance over
+    contrasts of (d - 1) / v, the derivative of log v by h.
     """
     step = 1e-3
-    centre = min(max(h, LOWEST + step), HIGHEST - step)
-    low, middle, high = (contrasts.at(x).log_likelihood for x in (centre - step, centre, centre + step))
-    curvature = (2 * middle - low - high) / step**2
-    return float(1 / np.sqrt(curvature)) if curvature > 0 else float("nan")
+    inside = LOWEST + 5 * step < h < HIGHEST - 5 * step
+    if inside:
+        low, middle, high = (contrasts.at(x).log_likelihood for x in (h - step, h, h + step))
+        information = (2 * middle - low - high) / step**2
+    else:
+        scores = (contrasts.eigenvalues - 1) / contrasts.relative_variances(h)
+        information = 0.5 * len(scores) * float(np.var(scores))
+    return float(1 / np.sqrt(information)) if information > 0 else float("nan")

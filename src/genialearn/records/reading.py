@@ -66,7 +66,7 @@ def _traits_among(path: Path | str, columns: Sequence[str], described: Mapping[s
             str(path),
             expected=f"a column such as {examples(described)}" if described else "a column for at least one trait",
             found=f"the columns {examples(columns)}" if columns else "none",
-            advice="Name the traits with --trait, or describe them in traits.toml." if columns else "",
+            advice="Name the traits with --trait, or describe them in traits.toml.",
         )
     return chosen
 

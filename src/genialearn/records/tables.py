@@ -44,7 +44,10 @@ def read_table(path: Path | str, *, unique: bool = True) -> pd.DataFrame:
     lines = {number: line for number, line in enumerate(_files.lines_of(text), start=1) if line.strip()}
     if len(lines) < 2:
         raise FileFormatError(
-            str(path), expected="a header line and one row a record", found="no row" if lines else "an empty file"
+            str(path),
+            expected="a header line and one row a record",
+            found="no row" if lines else "an empty file",
+            advice="Is this the right file, and was it written to its end?",
         )
     first = min(lines)
     header = [name.strip() for name in lines.pop(first).split("\t")]
@@ -65,11 +68,19 @@ def _check_header(where: str, header: Sequence[str]) -> None:
         )
     if "" in header:
         raise FileFormatError(
-            where, expected="a name for every column", found=f"none for column {header.index('') + 1}"
+            where,
+            expected="a name for every column",
+            found=f"none for column {header.index('') + 1}",
+            advice="Name the column, or remove it.",
         )
     repeated = sorted(name for name, count in Counter(header).items() if count > 1)
     if repeated:
-        raise FileFormatError(where, expected="every column once", found=f"repeated: {examples(repeated)}")
+        raise FileFormatError(
+            where,
+            expected="every column once",
+            found=f"{len(repeated):,} repeated: {examples(repeated)}",
+            advice="Rename or remove all but one.",
+        )
 
 
 def _check_widths(path: Path | str, lines: dict[int, str], width: int) -> None:

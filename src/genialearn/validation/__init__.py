@@ -1,1 +1,1 @@
-"""Validation: splits, metrics and significance; no model knows of it but through folds and scores."""
+"""Validation: splits, metrics and significance; models use it inside `fit` only, on training animals."""
