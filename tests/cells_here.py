@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 from genialearn.experiments.cell import run_cell
 from genialearn.experiments.engine import Failure
 from genialearn.experiments.runs import CellKey, RunFolder
-
-comparing = importlib.import_module("genialearn.experiments.compare")
-"""The module of `compare`: the package gives its name to the function."""
 
 
 def run_here(folder: RunFolder, key: CellKey, *, threads: int) -> Failure | None:

@@ -11,8 +11,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: 
 
 import pytest
 
-from cells_here import comparing, run_here
+from cells_here import run_here
 from finished_run import Answer, FinishedRun, finish_run
+from genialearn.experiments import comparison
 from tiny_cohort import write_tiny_cohort
 
 
@@ -52,4 +53,4 @@ def genialearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 @pytest.fixture
 def cells_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let cells run in this process, which saves them from starting one: for tests of something else."""
-    monkeypatch.setattr(comparing, "run_in_process", run_here)
+    monkeypatch.setattr(comparison, "run_in_process", run_here)

@@ -11,10 +11,9 @@ import pandas as pd
 import pytest
 from odd_models import CHILD_MIB, PARENT_MIB
 
-from cells_here import comparing
 from genialearn.cohorts import CohortFiles
 from genialearn.errors import ConvergenceError, GenialearnError, InputError
-from genialearn.experiments import compare, plan_comparison
+from genialearn.experiments import compare, comparison, plan_comparison
 from genialearn.experiments.cell import WHOLE
 from genialearn.experiments.engine import Failure
 from genialearn.experiments.runs import CellKey
@@ -84,7 +83,7 @@ def failing_cells(monkeypatch: pytest.MonkeyPatch) -> dict[str, Failure]:
     def run(folder: object, key: CellKey, *, threads: int) -> Failure:
         return failures.get(str(key), Failure(key, "fit", "ValueError", f"ValueError: no {key.model}."))
 
-    monkeypatch.setattr(comparing, "run_in_process", run)
+    monkeypatch.setattr(comparison, "run_in_process", run)
     return failures
 
 
@@ -117,14 +116,14 @@ def test_that_the_kind_of_error_and_its_advice_outlive_the_process(planned, fail
 def test_that_a_run_without_any_result_can_be_repeated(
     planned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = comparing.run_in_process
+    run = comparison.run_in_process
     plan = planned(split="forward")
 
     def only_whole(folder: object, key: CellKey, *, threads: int) -> Failure | None:
         failed = Failure(key, "fit", "ValueError", "ValueError: unlucky.")
         return run(folder, key, threads=threads) if key.split == WHOLE else failed
 
-    monkeypatch.setattr(comparing, "run_in_process", only_whole)
+    monkeypatch.setattr(comparison, "run_in_process", only_whole)
     message = (
         "run: expected at least one model that could be fitted, found 1 failures, the first of gblup on forward: "
         r"ValueError: unlucky\. See failures\.tsv; repeat the command to try again\."
@@ -133,7 +132,7 @@ def test_that_a_run_without_any_result_can_be_repeated(
         compare(plan, tmp_path / "run")
 
     assert "unlucky" in (tmp_path / "run" / "failures.tsv").read_text()
-    monkeypatch.setattr(comparing, "run_in_process", run)
+    monkeypatch.setattr(comparison, "run_in_process", run)
     assert (compare(plan, tmp_path / "run").path / "scores.tsv").is_file()
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import odd_models
 import pytest
 
-from cells_here import comparing, run_here
+from cells_here import run_here
 from finished_run import SETTINGS, FinishedRun, genialearn_process
 from genialearn import _files
 from genialearn.cohorts import CohortFiles
 from genialearn.errors import InputError
-from genialearn.experiments import Plan, compare, plan_comparison
+from genialearn.experiments import Plan, compare, comparison, plan_comparison
 from genialearn.experiments.runs import CellKey, RunFolder
 
 SAME_BYTES = ("scores.tsv", "comparisons.tsv", "predictions.parquet", "failures.tsv", "cohort.json")
@@ -60,13 +60,13 @@ def interrupt_before(step: str) -> Callable[[str, int, int], None]:
 @pytest.fixture
 def cells_run(monkeypatch: pytest.MonkeyPatch, cells_in_process: None) -> list[str]:
     """The cells that have been run, in this process, in order."""
-    run, seen = comparing.run_in_process, []
+    run, seen = comparison.run_in_process, []
 
     def remember(folder: RunFolder, key: CellKey, *, threads: int) -> object:
         seen.append(str(key))
         return run(folder, key, threads=threads)
 
-    monkeypatch.setattr(comparing, "run_in_process", remember)
+    monkeypatch.setattr(comparison, "run_in_process", remember)
     return seen
 
 
@@ -75,7 +75,7 @@ def uninterrupted(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """The results of the plan, run in one go."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         odd_models.know(monkeypatch)
-        monkeypatch.setattr(comparing, "run_in_process", run_here)
+        monkeypatch.setattr(comparison, "run_in_process", run_here)
         plan = plan_comparison(CohortFiles.in_folder(tiny), models=["gblup", "mean"], split="kfold:2", threads=1)
         return same_bytes(compare(plan, tmp_path_factory.mktemp("runs") / "whole").path)
 

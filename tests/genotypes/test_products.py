@@ -18,11 +18,11 @@ def values(request: pytest.FixtureRequest) -> Int8Array:
 
 @pytest.fixture(params=["dense", "packed", "view", "recoded"])
 def genotypes(request: pytest.FixtureRequest, values: Int8Array) -> GenotypeMatrix:
-    every_other = np.arange(len(values))[::-1]
+    backwards = np.arange(len(values))[::-1]
     made = {
         "dense": lambda: dense(values),
         "packed": lambda: packed(values),
-        "view": lambda: packed(values[::-1]).select(animals=every_other),
+        "view": lambda: packed(values[::-1]).select(animals=backwards),
         "recoded": lambda: packed(np.where(values < 0, values, 2 - values).astype(np.int8)).recoded(
             np.ones(values.shape[1], dtype=bool)
         ),

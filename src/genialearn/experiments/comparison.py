@@ -8,10 +8,8 @@ from pathlib import Path
 from genialearn.errors import GenialearnError
 from genialearn.experiments.cell import WHOLE_CELL
 from genialearn.experiments.engine import Failure, run_in_process
-from genialearn.experiments.plan import Plan, plan_comparison
+from genialearn.experiments.plan import Plan
 from genialearn.experiments.runs import CellKey, RunFolder
-
-__all__ = ["Plan", "Progress", "compare", "plan_comparison"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what runs now, how many steps are done and how many there are."""
