@@ -110,7 +110,7 @@ def _options_before_commands(
 def demo(
     *,
     out: Out = Path("runs/demo"),
-    animals: Animals = 3000,
+    animals: Animals = 5000,
     markers: Markers = 5000,
     architecture: Architecture = "realistic",
     seed: opt.Seed = 1,

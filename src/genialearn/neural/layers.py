@@ -11,8 +11,11 @@ from torch import Tensor, nn
 class SkipPerceptron(nn.Module):
     """A perceptron over all traits with a linear path beside it.
 
-    traits = A x + B f(x), with f two hidden layers (GELU, dropout). B starts at 0, so training starts from the linear
-    path, which is what GBLUP can learn.
+    traits = A x + B f(W x), with f two hidden layers (GELU, dropout). A and B start at 0, so that training begins with
+    the linear path, which is what GBLUP can learn.
+
+    In training each batch sees a random part of the markers only, the same for all its animals: this costs a fraction
+    of dropping them one by one, and keeps the network from leaning on single markers.
 
     Parameters
     ----------
@@ -28,29 +31,30 @@ class SkipPerceptron(nn.Module):
 
     def __init__(self, n_markers: int, n_traits: int, *, width: int, dropout: float, marker_dropout: float) -> None:
         super().__init__()
-        self.marker_dropout = nn.Dropout(marker_dropout)
-        self.linear = nn.Linear(n_markers, n_traits)
+        self._n_kept = max(1, round(n_markers * (1 - marker_dropout)))
+        self.markers = nn.Linear(n_markers, n_traits + width)
         self.hidden = nn.Sequential(
-            nn.Linear(n_markers, width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(width, width),
-            nn.GELU(),
-            nn.Dropout(dropout),
+            nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout)
         )
         self.head = nn.Linear(width, n_traits)
-        nn.init.zeros_(self.linear.weight)
+        self._widths = [n_traits, width]
+        nn.init.zeros_(self.markers.weight[:n_traits])
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self._input_scale = 1 / math.sqrt(n_markers)
 
     def forward(self, markers: Tensor) -> Tensor:
         """Return standardised traits (animals, traits) of standardised dosages (animals, markers)."""
-        seen = self.marker_dropout(markers) * self._input_scale
-        linear: Tensor = self.linear(seen)
-        hidden: Tensor = self.hidden(seen * math.sqrt(seen.shape[1]))
-        out: Tensor = linear + self.head(hidden)
+        linear, hidden = self._first_layer(markers).split(self._widths, dim=1)
+        out: Tensor = linear / math.sqrt(markers.shape[1]) + self.head(self.hidden(hidden))
         return out
+
+    def _first_layer(self, markers: Tensor) -> Tensor:
+        n_markers = markers.shape[1]
+        if not self.training or self._n_kept == n_markers:
+            return nn.functional.linear(markers, self.markers.weight, self.markers.bias)
+        kept = torch.randperm(n_markers, device=markers.device)[: self._n_kept]
+        seen = markers[:, kept] * (n_markers / self._n_kept)
+        return nn.functional.linear(seen, self.markers.weight[:, kept], self.markers.bias)
 
 
 def masked_squared_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
