@@ -74,7 +74,7 @@ class CohortFiles:
             usual = {name: path for name, path in usual.items() if name not in ("traits", "records")}
         elif usual["traits"].exists():
             del usual["records"]
-        present = {name: path for name, path in usual.items() if name == "bfile" or path.exists()}
+        present = {name: path for name, path in usual.items() if name == "bfile" or path.exists() or path.is_symlink()}
         return cls(**{**present, **explicit})
 
     def paths(self) -> dict[str, Path]:

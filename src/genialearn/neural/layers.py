@@ -37,14 +37,15 @@ class SkipPerceptron(nn.Module):
             nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout)
         )
         self.head = nn.Linear(width, n_traits)
-        self._widths = [n_traits, width]
+        self._n_traits = n_traits
         nn.init.zeros_(self.markers.weight[:n_traits])
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, markers: Tensor) -> Tensor:
         """Return standardised traits (animals, traits) of standardised dosages (animals, markers)."""
-        linear, hidden = self._first_layer(markers).split(self._widths, dim=1)
+        first = self._first_layer(markers)
+        linear, hidden = first[:, : self._n_traits], first[:, self._n_traits :]
         out: Tensor = linear / math.sqrt(markers.shape[1]) + self.head(self.hidden(hidden))
         return out
 

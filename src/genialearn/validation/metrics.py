@@ -239,9 +239,17 @@ def pooled_slice(parts: list[Slice]) -> Slice:
         np.concatenate([_centred(part.observed, part.weights) for part in parts]),
         np.concatenate([_centred(part.predicted, part.weights) for part in parts]),
         np.concatenate([part.weights for part in parts]),
-        float(np.average([part.heritability for part in parts], weights=[len(part) for part in parts])),
+        _average_heritability(parts),
         parts[0].lower_is_better,
     )
+
+
+def _average_heritability(parts: list[Slice]) -> float:
+    """Return the average over the folds on which GBLUP could be fitted, weighted by their sizes."""
+    known = [part for part in parts if np.isfinite(part.heritability)]
+    if not known:
+        return float("nan")
+    return float(np.average([part.heritability for part in known], weights=[len(part) for part in known]))
 
 
 def overall(metric: Metric, parts: list[Slice]) -> Estimate:

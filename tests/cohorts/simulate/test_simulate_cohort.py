@@ -11,7 +11,7 @@ import pytest
 
 from genialearn import _files
 from genialearn.cohorts.simulate import CATALOGUE, HerdSettings, SimulationSummary, simulate_cohort, simulate_herd
-from genialearn.cohorts.simulate.write import whole_folder, write_herd
+from genialearn.cohorts.simulate.write import refuse_occupied, whole_folder, write_herd
 from genialearn.errors import InputError, SettingError
 from genialearn.genotypes import dosages, read_plink
 
@@ -141,6 +141,23 @@ def test_an_occupied_folder_is_refused_before_anything_is_computed(tmp_path: Pat
     with pytest.raises(SettingError, match=r"expected a folder that is new or empty, found 1 entries\. Name another"):
         simulate_cohort(tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_of_another_origin_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+
+    with pytest.raises(SettingError, match=r"found 1 entries\. Name another folder\.$"):
+        simulate_cohort(tmp_path, force=True)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_simulated_folder_is_replaced_with_force_only(tmp_path: Path) -> None:
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "truth" / "parameters.json").write_text("{}")
+
+    with pytest.raises(SettingError, match=r"Name another folder, or replace it with --force\.$"):
+        refuse_occupied(tmp_path, force=False)
+    refuse_occupied(tmp_path, force=True)
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -20,19 +20,24 @@ DIGITS = 7
 def refuse_occupied(folder: Path, *, force: bool) -> None:
     """Raise an error if something stands where the cohort folder shall be, unless it may be replaced.
 
+    Only a folder that a simulation wrote may be replaced, whatever is asked for.
+
     Raises
     ------
     SettingError
-        Where `folder` is a file, or a folder with content and not `force`.
+        Where `folder` is a file, or a folder with content and not `force`, or one with content of another origin.
     """
     if folder.exists() and not folder.is_dir():
         raise SettingError(str(folder), expected="a folder", found="a file", advice="Name another folder.")
-    if not force and folder.is_dir() and any(folder.iterdir()):
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    simulated = (folder / "truth" / "parameters.json").is_file()
+    if not (force and simulated):
         raise SettingError(
             str(folder),
             expected="a folder that is new or empty",
             found=f"{len(list(folder.iterdir()))} entries",
-            advice="Name another folder, or ask to replace this one (force).",
+            advice="Name another folder, or replace it with --force." if simulated else "Name another folder.",
         )
 
 
