@@ -29,7 +29,8 @@ $(VENV)/.all: $(VENV)/.demo
 install: $(VENV)/.all
 
 demo: $(VENV)/.demo
-	$(BIN)/genialearn demo --out runs/demo --force
+	@if [ -f runs/demo/report.html ]; then $(BIN)/genialearn report runs/demo; \
+	else $(BIN)/genialearn demo --out runs/demo; fi
 
 test: $(VENV)/.all
 	$(BIN)/python -m pytest
@@ -45,4 +46,4 @@ format: $(VENV)/.all
 	$(BIN)/ruff check --fix src tests benchmarks
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs/demo runs/demo-herd build dist .pytest_cache .mypy_cache .ruff_cache

@@ -72,7 +72,8 @@ def test_that_the_peak_memory_counts_children(folder: Path) -> None:
 
     grown = (peaks["fit"] - peaks["read"])["parent"]
 
-    assert PARENT_MIB + CHILD_MIB - 20 < grown < PARENT_MIB + CHILD_MIB + 60
+    just_born = peaks["read"]["parent"]  # for a moment a child shows the memory of the parent that forked it
+    assert PARENT_MIB + CHILD_MIB - 20 < grown < PARENT_MIB + CHILD_MIB + 60 + just_born
 
 
 @pytest.fixture

@@ -26,13 +26,16 @@ def folds(n: int, n_folds: int, *, repeat: int = 0) -> list[Split]:
     ]
 
 
-def judged(observed: FloatArray, splits: Sequence[Split], *, blocks: object = None) -> Judged:
+def judged(
+    observed: FloatArray, splits: Sequence[Split], *, blocks: object = None, records: FloatArray | None = None
+) -> Judged:
     n, n_traits = observed.shape
     animals = as_ids([f"cow{row}" for row in range(n)])
     return Judged(
         animals,
         [Trait(f"t{trait}") for trait in range(n_traits)],
         splits,
+        observed if records is None else records,
         observed,
         np.where(np.isfinite(observed), 1.0, 0.0),
         {},
@@ -145,7 +148,41 @@ def test_repeats_count_each_animal_once(signal: FloatArray) -> None:
 
     pairs = scoring.pooled_pairs(judged(observed, splits), predicted["a"], predicted["gblup"], 0)
 
-    assert N == len(pairs)
+    assert N == pairs["animal"].nunique()
+    assert pytest.approx(np.ones(N)) == pairs.groupby("animal")["weight"].sum().to_numpy()
+
+
+def test_repeats_of_the_same_folds_change_no_score_and_no_verdict(signal: FloatArray) -> None:
+    observed = noisy(signal, [0.5] * 3, 4)
+    once = folds(N, 3)
+    twice = [*once, *(replace(split, label=f"again-{split.label}", repeat=1) for split in once)]
+    worse = noisy(signal, [1.0] * 3, 5)
+    tables = [
+        (scoring.score_table(judges, predicted), scoring.comparison_table(judges, predicted, ["gblup"]))
+        for splits in (once, twice)
+        for judges in [judged(observed, splits)]
+        for predicted in [{"gblup": by_split(worse, splits), "a": by_split(signal, splits)}]
+    ]
+
+    (scores, comparisons), (scores_twice, comparisons_twice) = tables
+    pd.testing.assert_frame_equal(
+        scores.query("split == 'all'").reset_index(drop=True),
+        scores_twice.query("split == 'all'").reset_index(drop=True),
+    )
+    pd.testing.assert_frame_equal(comparisons, comparisons_twice)
+
+
+def test_a_trend_of_the_environment_is_no_bias(signal: FloatArray) -> None:
+    """Training animals lived in a poor environment, tested ones in a rich one; predictions know the poor one."""
+    split = Split("forward", np.arange(200), np.arange(200, N))
+    environment = np.where(np.arange(N) < 200, 10.0, 20.0)[:, None]
+    observed = signal + environment.mean()
+    judges = judged(observed, [split], records=signal + environment)
+
+    scores = scoring.score_table(judges, {"gblup": by_split(signal + 10.0, [split])}).query("split == 'forward'")
+
+    errors = scores[scores["metric"].isin(["bias", "mse"])]
+    assert pytest.approx(np.zeros(6), abs=1e-9) == errors["estimate"].to_numpy()
 
 
 def test_only_splits_that_both_models_finished_are_compared(signal: FloatArray) -> None:

@@ -146,7 +146,16 @@ class TestWeights:
         expected = ALL_METRICS[name].score(repeated(piece, times)).value
         assert pytest.approx(expected) == ALL_METRICS[name].score(replace(piece, weights=times)).value
 
-    @pytest.mark.parametrize("name", ALL_METRICS)
+    def test_an_average_of_records_is_closer_to_the_breeding_value(self) -> None:
+        """With weight 4 and h2 = .2 half of the variance of an average is genetic."""
+        piece = replace(part(), heritability=0.2)
+        heavy = replace(piece, weights=np.full(len(piece), 4.0))
+
+        assert pytest.approx(correlation(piece).value / np.sqrt(0.2)) == accuracy(piece).value
+        assert pytest.approx(correlation(piece).value / np.sqrt(0.5)) == accuracy(heavy).value
+        assert pytest.approx(np.sqrt(0.4)) == bias(heavy).value / bias(piece).value
+
+    @pytest.mark.parametrize("name", [name for name in ALL_METRICS if name not in ("accuracy", "bias")])
     def test_only_their_ratios_matter(self, name: str) -> None:
         piece = binary_part() if name == "auc" else part(weighted=True)
         piece = replace(piece, heritability=0.3)
@@ -172,6 +181,7 @@ class TestInvariance:
     @pytest.mark.parametrize("name", [name for name in ALL_METRICS if name != "mse"])
     def test_the_unit_does_not_matter(self, name: str) -> None:
         piece = replace(binary_part() if name == "auc" else part(), heritability=0.3)
+        piece = replace(piece, affected=piece.observed > 0.5)
         other = replace(piece, observed=5 + 3 * piece.observed, predicted=5 + 3 * piece.predicted)
         score = ALL_METRICS[name].score
 

@@ -112,14 +112,20 @@ def _checked(predicted: np.ndarray, key: CellKey) -> np.ndarray:
 
 
 def _adjusted_table(model: GBLUP, cohort: Cohort) -> pd.DataFrame:
-    """Return records without fixed effects and their weights, one row an animal: what predictions are judged by."""
+    """Return what predictions are judged by, one row an animal: records with and without fixed effects, and weights."""
+    from genialearn.predictors.adjustment import average_by_animal
     from genialearn.predictors.mixed import adjusted_by_animal
 
+    cohort = cohort.canonical()
     values, weights = adjusted_by_animal(model.models_, len(cohort))
-    names = cohort.records.trait_names
-    columns = {f"observed:{name}": values[:, t] for t, name in enumerate(names)}
-    columns |= {f"weight:{name}": weights[:, t] for t, name in enumerate(names)}
-    return pd.DataFrame(columns).assign(id=cohort.canonical().animals)
+    columns = {}
+    for t, (name, fitted) in enumerate(zip(cohort.records.trait_names, model.models_, strict=True)):
+        pattern = fitted.pattern
+        raw = cohort.records.values[pattern.records, t]
+        columns[f"record:{name}"] = average_by_animal(pattern.animals, raw, pattern.root_weights**2, len(cohort))[0]
+        columns[f"observed:{name}"] = values[:, t]
+        columns[f"weight:{name}"] = weights[:, t]
+    return pd.DataFrame(columns).assign(id=cohort.animals)
 
 
 def _facts(model: Predictor) -> dict[str, Any]:

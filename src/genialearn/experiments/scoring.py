@@ -17,6 +17,9 @@ from genialearn.validation.splits import Split
 
 ALL = "all"
 
+AFFECTED = 0.5
+"""An animal is affected by a binary trait where the average of its records is above this."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -30,8 +33,8 @@ class Judged:
         The traits.
     splits
         The splits, whose rows count in `animals`.
-    observed, weights
-        Records without fixed effects, NaN without record, and their weights, shape (animals, traits).
+    records, observed, weights
+        Records with and without fixed effects, NaN without record, and their weights, shape (animals, traits).
     truths
         True values by name, shape (animals, traits); NaN where unknown.
     heritabilities
@@ -45,6 +48,7 @@ class Judged:
     animals: StrArray
     traits: Sequence[Trait]
     splits: Sequence[Split]
+    records: FloatArray
     observed: FloatArray
     weights: FloatArray
     truths: Mapping[str, FloatArray]
@@ -72,36 +76,69 @@ def _scores(
     judged: Judged, by_split: Mapping[str, FloatArray], column: int, trait: Trait
 ) -> Iterator[tuple[str, Metric, Estimate]]:
     splits = [split for split in judged.splits if split.label in by_split]
-    targets: list[tuple[FloatArray, FloatArray, tuple[Metric, ...]]] = [
-        (judged.observed, judged.weights, BINARY if trait.kind == "binary" else QUANTITATIVE)
-    ]
-    targets += [(truth, np.ones_like(truth), (TRUTHS[name],)) for name, truth in judged.truths.items()]
-    for target, weights, metrics in targets:
-        parts = [
-            _slice(judged, split, by_split[split.label][:, column], column, target=target, weights=weights)
-            for split in splits
-        ]
-        filled = [(split.label, part) for split, part in zip(splits, parts, strict=True) if len(part)]
-        for metric in metrics:
-            for label, part in filled:
-                yield label, metric, metric.score(part)
-            if filled:
-                yield ALL, metric, overall(metric, [part for _, part in filled])
+    parts = [(split, _observed_slice(judged, split, by_split[split.label][:, column], column)) for split in splits]
+    yield from _metrics_of(parts, BINARY if trait.kind == "binary" else QUANTITATIVE)
+    for name, truth in judged.truths.items():
+        parts = [(split, _true_slice(truth[split.test, column], by_split[split.label][:, column])) for split in splits]
+        yield from _metrics_of(parts, (TRUTHS[name],))
 
 
-def _slice(
-    judged: Judged, split: Split, predicted: FloatArray, column: int, *, target: FloatArray, weights: FloatArray
-) -> Slice:
-    observed = target[split.test, column]
+def _metrics_of(
+    parts: Sequence[tuple[Split, Slice]], metrics: Sequence[Metric]
+) -> Iterator[tuple[str, Metric, Estimate]]:
+    filled = [(split, part) for split, part in parts if len(part)]
+    for metric in metrics:
+        for split, part in filled:
+            yield split.label, metric, metric.score(part)
+        if filled:
+            yield ALL, metric, _over_repeats(metric, filled)
+
+
+def _over_repeats(metric: Metric, parts: Sequence[tuple[Split, Slice]]) -> Estimate:
+    """Return a metric over all folds, averaged over repeats; its standard error is that of one repeat.
+
+    Repeats test the same animals again: they don't make them more.
+    """
+    repeats = sorted({split.repeat for split, _ in parts})
+    each = [overall(metric, [part for split, part in parts if split.repeat == repeat]) for repeat in repeats]
+    defined = [estimate for estimate in each if np.isfinite(estimate.value)]
+    if len(defined) < 2:
+        return (defined or each)[0]
+    value, se = (float(np.mean([getattr(e, name) for e in defined])) for name in ("value", "se"))
+    return Estimate(value, se, max(estimate.n for estimate in defined))
+
+
+def _observed_slice(judged: Judged, split: Split, predicted: FloatArray, column: int) -> Slice:
+    """Return predictions beside records without fixed effects, on the mean of the split's training records.
+
+    Herds and years of training and test animals differ: predictions can only know the former.
+    """
+    observed = judged.observed[split.test, column] + _environment_of(judged, split, column)
     known = np.isfinite(observed)
     heritability = judged.heritabilities.get(split.label)
     return Slice(
         observed[known],
         predicted[known],
-        weights[split.test, column][known],
+        judged.weights[split.test, column][known],
         float("nan") if heritability is None else float(heritability[column]),
         judged.traits[column].direction == "lower",
+        judged.records[split.test, column][known] > AFFECTED,
     )
+
+
+def _environment_of(judged: Judged, split: Split, column: int) -> float:
+    """Return the mean fixed part of the training records minus that of all records."""
+    fixed = judged.records[:, column] - judged.observed[:, column]
+    weights = np.where(np.isfinite(fixed), judged.weights[:, column], 0.0)
+    known = np.nan_to_num(fixed)
+    if not weights[split.train].any():
+        return 0.0
+    return float(np.average(known[split.train], weights=weights[split.train]) - np.average(known, weights=weights))
+
+
+def _true_slice(truth: FloatArray, predicted: FloatArray) -> Slice:
+    known = np.isfinite(truth)
+    return Slice(truth[known], predicted[known], np.ones(int(known.sum())))
 
 
 def comparison_table(judged: Judged, predicted: Predicted, references: Sequence[str]) -> pd.DataFrame:
@@ -138,6 +175,7 @@ def _compare(
             blocks=pooled["block"].to_numpy(dtype=object),
             rng=np.random.default_rng(words),
             weights=pooled["weight"].to_numpy(),
+            n=pooled["animal"].nunique(),
         )
         compared.append((trait.name, comparison))
     corrected = tests.holm(np.array([comparison.p for _, comparison in compared]))
@@ -150,9 +188,9 @@ def _compare(
 def pooled_pairs(
     judged: Judged, model: Mapping[str, FloatArray], reference: Mapping[str, FloatArray], column: int
 ) -> pd.DataFrame:
-    """Return the tested animals of one trait, each fold centred, each animal once (repeats averaged).
+    """Return the tested animals of one trait, each fold centred; an animal's weight is shared by its repeats.
 
-    Columns: observed, model, reference, weight, block. Only splits that both models finished count.
+    Columns: observed, model, reference, weight, block, animal. Only splits that both models finished count.
     """
     parts = []
     for split in judged.splits:
@@ -171,12 +209,9 @@ def pooled_pairs(
         )
     if not parts:
         return pd.DataFrame()
-    pooled = pd.concat(parts)
-    if not pooled["animal"].duplicated().any():
-        return pooled
-    return pooled.groupby("animal", sort=True).agg(
-        {"observed": "mean", "model": "mean", "reference": "mean", "weight": "first", "block": "first"}
-    )
+    pooled = pd.concat(parts, ignore_index=True)
+    pooled["weight"] /= pooled.groupby("animal")["animal"].transform("size")
+    return pooled
 
 
 def prediction_tables(judged: Judged, predicted: Predicted) -> Iterator[pd.DataFrame]:

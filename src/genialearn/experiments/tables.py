@@ -87,6 +87,7 @@ def _judged(folder: RunFolder, plan: Plan) -> scoring.Judged:
         plan.cohort.animals,
         plan.cohort.traits,
         plan.splits,
+        whole[[f"record:{name}" for name in names]].to_numpy(),
         whole[[f"observed:{name}" for name in names]].to_numpy(),
         whole[[f"weight:{name}" for name in names]].to_numpy(),
         plan.truths,

@@ -159,7 +159,8 @@ def _as_features(genotypes: GenotypeMatrix) -> Float32Array:
 
 
 def _subset(binned: Any, rows: IntArray, values: FloatArray, weights: FloatArray) -> Any:
-    subset = binned.subset(np.sort(rows))
+    rows = np.sort(rows)
+    subset = binned.subset(rows)
     subset.construct()
     subset.set_label(values[rows])
     subset.set_weight(weights[rows])

@@ -7,13 +7,14 @@ from typing import Self
 import numpy as np
 from scipy.stats import norm
 
-from genialearn._arrays import FloatArray, IntArray
+from genialearn._arrays import FloatArray, IntArray, StrArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
-from genialearn.predictors.gblup import GBLUP, within_bounds
+from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.mixed import adjusted_by_animal, out_of_fold_breeding_values
 from genialearn.predictors.trait_map import TraitMap
 from genialearn.relationships import GenomicScale
+from genialearn.validation.splits import blocks
 from genialearn.validation.tests import holm
 
 _MAP_FOLDS = 5
@@ -37,7 +38,7 @@ class Hybrid(GBLUP):
     folds
         How many parts the training animals are divided into.
     gate_level
-        Probability that any gate opens where no correction is worth anything.
+        Probability that any gate opens where no correction is worth anything; sires' families count as dependent.
     seed
         Of the folds.
 
@@ -85,7 +86,7 @@ class Hybrid(GBLUP):
         records, weights = adjusted_by_animal(self.models_, len(cohort))
         corrections = self._out_of_fold_corrections(records, weights, map_folds)
         errors = records - self.mean_ - self.out_of_fold_
-        self.gate_ = gates(errors, corrections, weights, self.gate_level)
+        self.gate_ = gates(errors, corrections, weights, self.gate_level, blocks=blocks(cohort))
         self.trait_map_ = self._map().fit(self.out_of_fold_, records, weights=weights, folds=map_folds)
         self.notes_ = self._notes([trait.name for trait in cohort.traits])
         return self
@@ -107,14 +108,15 @@ class Hybrid(GBLUP):
         opened = [f"{name} ({share:.2f})" for name, share in zip(names, self.gate_, strict=True) if share > 0]
         return [f"{len(opened)} of {len(names)} gates are open" + (f": {', '.join(opened)}" if opened else "")]
 
-    def predict(self, cohort: Cohort) -> FloatArray:
-        """Return mean, breeding value and gated correction, shape (animals, traits)."""
-        breeding_values = self.breeding_values(cohort)
-        corrected = breeding_values + self.gate_ * self.trait_map_.corrections(breeding_values)
-        return within_bounds(self.mean_ + corrected, self.binary_)
+    def breeding_values(self, cohort: Cohort) -> FloatArray:
+        """Return GBLUP's breeding values plus their gated corrections, shape (animals, traits)."""
+        own = super().breeding_values(cohort)
+        return np.asarray(own + self.gate_ * self.trait_map_.corrections(own))
 
 
-def gates(errors: FloatArray, corrections: FloatArray, weights: FloatArray, level: float) -> FloatArray:
+def gates(
+    errors: FloatArray, corrections: FloatArray, weights: FloatArray, level: float, *, blocks: StrArray
+) -> FloatArray:
     """Return how much of each trait's correction out-of-fold data justify, from 0 to 1, shape (traits,).
 
     The errors y - u of the uncorrected prediction are regressed on the corrections. The slope, shrunk by its own
@@ -128,16 +130,22 @@ def gates(errors: FloatArray, corrections: FloatArray, weights: FloatArray, leve
         Precision of the records, 0 without record, shape (animals, traits).
     level
         Of the family of tests.
+    blocks
+        Which animals' errors aren't independent, such as those of one sire, shape (animals,).
     """
-    slopes = [_slope(errors[:, t], corrections[:, t], weights[:, t]) for t in range(errors.shape[1])]
+    _, block_of = np.unique(blocks.astype(str), return_inverse=True)
+    slopes = [_slope(errors[:, t], corrections[:, t], weights[:, t], block_of) for t in range(errors.shape[1])]
     value, error = np.array(slopes).T
     significant = holm(norm.sf(value / error)) < level
     shrunk = value * (1 - (error / np.where(significant, value, 1.0)) ** 2)
     return np.where(significant, np.clip(shrunk, 0.0, 1.0), 0.0)
 
 
-def _slope(errors: FloatArray, corrections: FloatArray, weights: FloatArray) -> tuple[float, float]:
-    """Return the weighted regression of errors on corrections and its standard error, robust to unequal variances."""
+def _slope(errors: FloatArray, corrections: FloatArray, weights: FloatArray, block_of: IntArray) -> tuple[float, float]:
+    """Return the weighted regression of errors on corrections and its standard error, robust within blocks.
+
+    The variance is the sum over blocks of squared sums of scores (Liang and Zeger 1986, Biometrika 73:13-22).
+    """
     known = weights > 0
     w = weights[known] / weights[known].sum()
     x = corrections[known] - w @ corrections[known]
@@ -146,4 +154,5 @@ def _slope(errors: FloatArray, corrections: FloatArray, weights: FloatArray) -> 
     if not spread > 0:
         return 0.0, 1.0
     value = float(w @ (x * y)) / spread
-    return value, float(np.sqrt(w**2 @ (x * (y - value * x)) ** 2)) / spread
+    scores = np.bincount(block_of[known], weights=w * x * (y - value * x))
+    return value, float(np.sqrt(np.sum(scores**2))) / spread

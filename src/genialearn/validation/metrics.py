@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import rankdata
 
-from genialearn._arrays import FloatArray
+from genialearn._arrays import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Slice:
         By GBLUP on the training records; NaN where unknown.
     lower_is_better
         Whether breeders want low values.
+    affected
+        Of a binary trait, whose record is 1, shape (animals,); None where the observed values are the records.
     """
 
     observed: FloatArray
@@ -51,9 +53,16 @@ class Slice:
     weights: FloatArray
     heritability: float = float("nan")
     lower_is_better: bool = False
+    affected: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.observed)
+
+    @property
+    def heritability_of_records(self) -> float:
+        """h2 / (h2 + (1 - h2) / w) with w the mean weight: the share of genetic variance in the observed values."""
+        residual = (1 - self.heritability) / float(np.mean(self.weights))
+        return self.heritability / (self.heritability + residual)
 
 
 @dataclass(frozen=True)
@@ -134,9 +143,9 @@ def accuracy(part: Slice) -> Estimate:
 
     Its standard error takes h as known.
     """
-    if not part.heritability >= SMALLEST_HERITABILITY:
+    if len(part) < _FEWEST_ANIMALS or not part.heritability >= SMALLEST_HERITABILITY:
         return _UNDEFINED
-    r, h = correlation(part), np.sqrt(part.heritability)
+    r, h = correlation(part), np.sqrt(part.heritability_of_records)
     return Estimate(r.value / h, r.se / h, r.n)
 
 
@@ -156,7 +165,7 @@ def bias(part: Slice) -> Estimate:
     """Return the mean of predicted minus observed values, in genetic standard deviations h sd(observed)."""
     if len(part) < _FEWEST_ANIMALS or not part.heritability >= SMALLEST_HERITABILITY:
         return _UNDEFINED
-    unit = np.sqrt(part.heritability) * np.std(part.observed)
+    unit = np.sqrt(part.heritability_of_records * _moments(part)[0])
     if unit <= 0:
         return _UNDEFINED
     return _weighted_mean((part.predicted - part.observed) / unit, part.weights)
@@ -192,10 +201,9 @@ def _in_top(values: FloatArray, n_top: int) -> FloatArray:
 def area_under_curve(part: Slice) -> Estimate:
     """Return the probability that an animal with record 1 is predicted above one with 0 (Hanley and McNeil 1982).
 
-    Observed values are records minus fixed effects: those in the upper half of their range count as 1.
+    It isn't defined where all animals have the same record.
     """
-    threshold = (part.observed.min() + part.observed.max()) / 2 if len(part) else 0.0
-    positive = part.observed > threshold
+    positive = part.observed > 0.5 if part.affected is None else part.affected
     n1, n0 = int(positive.sum()), int((~positive).sum())
     if not n1 or not n0:
         return _UNDEFINED

@@ -80,6 +80,7 @@ def compare(
     blocks: StrArray,
     rng: np.random.Generator,
     weights: FloatArray | None = None,
+    n: int | None = None,
 ) -> Comparison:
     """Compare the correlations of two predictions with the same observations.
 
@@ -93,12 +94,14 @@ def compare(
         For the bootstrap.
     weights
         Precision of the observations, shape (animals,).
+    n
+        How many distinct animals there are, where repeats of a k-fold show them several times.
     """
     weights = np.ones(len(observed)) if weights is None else weights
     values = np.stack([observed, *(_without_rounding(x, observed) for x in (model, reference))], axis=1)
     sums = _moment_sums(values, weights, blocks)
     r_model, r_reference, r_between = _correlations(sums.sum(axis=0, keepdims=True))[0].tolist()
-    p = hotelling_williams(r_model, r_reference, r_between, len(observed))
+    p = hotelling_williams(r_model, r_reference, r_between, len(observed) if n is None else n)
     if len(sums) < 2:
         return Comparison(r_model - r_reference, float("nan"), -float("inf"), float("inf"), p)
     resampled = _resampled_differences(sums, rng)
