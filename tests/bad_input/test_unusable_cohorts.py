@@ -131,8 +131,7 @@ TABLES: dict[str, tuple[Damage, str]] = {
     ),
     "a link to nowhere as traits": (
         replace_by_dangling_link("traits.tsv"),
-        "cohort: expected either one record per animal (traits.tsv, --traits) or repeated ones "
-        "(records.tsv, --records), found neither.",
+        "herd/traits.tsv: no such file or directory. Check the name and the folder.",
     ),
     "a loop in the pedigree": (
         all_of(
