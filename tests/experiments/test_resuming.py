@@ -212,10 +212,11 @@ def test_that_a_killed_process_costs_nothing_but_time(finished: FinishedRun, tin
 
 
 _RUN_ENDLESS = """
-import sys, odd_models
+import signal, sys, odd_models
 from pathlib import Path
 from genialearn.experiments import engine
 from genialearn.experiments.runs import CellKey, RunFolder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it otherwise
 odd_models.register()
 engine.PROGRAM = odd_models.PROGRAM
 engine.run_in_process(RunFolder(Path(sys.argv[1])), CellKey("endless", "fold1"), threads=1)
@@ -235,7 +236,7 @@ def test_that_no_process_outlives_the_one_that_started_it(
     cell, child = map(int, noted.read_text().split())
 
     process.send_signal(number)
-    process.wait()
+    process.wait(timeout=60)
 
     _wait_until(lambda: not _runs(cell) and not _runs(child), seconds=10)
 
