@@ -104,7 +104,8 @@ def restricted_maximum_likelihood(contrasts: Contrasts, *, name: str = "records"
     found = minimize_scalar(
         lambda h: -contrasts.at(h).log_likelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-8}
     )
-    return contrasts.at(float(found.x))
+    # Brent's method only comes near the ends of its interval; at the border of the range the peak is the end itself.
+    return max(contrasts.at(float(found.x)), contrasts.at(float(_GRID[best])), key=lambda v: v.log_likelihood)
 
 
 def heritability_standard_error(contrasts: Contrasts, h: float) -> float:
