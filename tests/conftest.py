@@ -9,12 +9,18 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: small matrices, many processes
 
+import hypothesis
 import pytest
 
 from cells_here import run_here
 from finished_run import Answer, FinishedRun, finish_run
 from genialearn.experiments import comparison
 from tiny_cohort import write_tiny_cohort
+
+# In continuous integration the same examples every time; at a developer's desk new ones.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
