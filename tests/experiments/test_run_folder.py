@@ -13,8 +13,8 @@ import pytest
 
 from finished_run import MODELS, FinishedRun
 from genialearn.cohorts import CohortFiles, read_cohort
+from genialearn.mixed_models.exact import adjusted_by_animal
 from genialearn.predictors import make_predictor
-from genialearn.predictors.mixed import adjusted_by_animal
 from tiny_cohort import ANIMALS, N_ANIMALS, N_MARKERS, TRAITS
 
 FOLDS = ["fold1", "fold2"]

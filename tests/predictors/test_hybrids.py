@@ -11,9 +11,9 @@ from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import SettingError
 from genialearn.genotypes import dosages
+from genialearn.mixed_models.exact import out_of_fold_breeding_values
 from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.hybrids import Hybrid, gates
-from genialearn.predictors.mixed import out_of_fold_breeding_values
 
 
 def errors_and_corrections(slope: float, n_traits: int, *, seed: int = 1) -> tuple[FloatArray, FloatArray]:

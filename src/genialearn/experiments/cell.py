@@ -113,8 +113,8 @@ def _checked(predicted: np.ndarray, key: CellKey) -> np.ndarray:
 
 def _adjusted_table(model: GBLUP, cohort: Cohort) -> pd.DataFrame:
     """Return what predictions are judged by, one row an animal: records with and without fixed effects, and weights."""
-    from genialearn.predictors.adjustment import average_by_animal
-    from genialearn.predictors.mixed import adjusted_by_animal
+    from genialearn.mixed_models.adjustment import average_by_animal
+    from genialearn.mixed_models.exact import adjusted_by_animal
 
     cohort = cohort.canonical()
     values, weights = adjusted_by_animal(model.models_, len(cohort))

@@ -12,7 +12,7 @@ from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import MissingExtraError, NotFittedError
 from genialearn.genotypes import GenotypeMatrix, dosages
-from genialearn.predictors.adjustment import adjusted_records
+from genialearn.mixed_models.adjustment import adjusted_records
 from genialearn.predictors.gblup import within_bounds
 from genialearn.relationships import GenomicScale
 

@@ -11,8 +11,8 @@ from genialearn._arrays import FloatArray
 from genialearn._checks import check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError, SettingError
-from genialearn.predictors import variance
-from genialearn.predictors.mixed import TraitModel, fit_trait_models
+from genialearn.mixed_models import variance
+from genialearn.mixed_models.exact import TraitModel, fit_trait_models
 from genialearn.relationships import GenomicScale
 
 

@@ -10,8 +10,8 @@ from scipy.stats import norm
 from genialearn._arrays import FloatArray, IntArray, StrArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
+from genialearn.mixed_models.exact import adjusted_by_animal, out_of_fold_breeding_values
 from genialearn.predictors.gblup import GBLUP
-from genialearn.predictors.mixed import adjusted_by_animal, out_of_fold_breeding_values
 from genialearn.predictors.trait_map import TraitMap
 from genialearn.relationships import GenomicScale
 from genialearn.validation.splits import blocks

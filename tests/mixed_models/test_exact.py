@@ -11,7 +11,7 @@ from dense_mixed_model import DenseModel, random_folds, relationships
 from cohorts_for_tests import family_cohort, with_records_repeated, with_values
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.predictors.mixed import (
+from genialearn.mixed_models.exact import (
     adjusted_by_animal,
     fit_trait_models,
     out_of_fold_breeding_values,

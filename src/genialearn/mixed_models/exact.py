@@ -16,8 +16,8 @@ from genialearn._arrays import FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError
 from genialearn.linalg import Spectrum
-from genialearn.predictors import variance
-from genialearn.predictors.adjustment import average_by_animal
+from genialearn.mixed_models import variance
+from genialearn.mixed_models.adjustment import average_by_animal
 from genialearn.records import design
 
 

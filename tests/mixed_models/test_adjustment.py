@@ -9,7 +9,7 @@ from scipy import sparse
 from cohorts_for_tests import family_cohort, with_records_repeated, with_values
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.predictors.adjustment import adjusted_records, average_by_animal, least_squares
+from genialearn.mixed_models.adjustment import adjusted_records, average_by_animal, least_squares
 from genialearn.records import design
 
 

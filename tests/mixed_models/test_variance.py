@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cohorts_for_tests import family_cohort
 from genialearn.errors import AlignmentError
-from genialearn.predictors.mixed import fit_trait_models
-from genialearn.predictors.variance import (
+from genialearn.mixed_models.exact import fit_trait_models
+from genialearn.mixed_models.variance import (
     HIGHEST,
     LOWEST,
     Contrasts,

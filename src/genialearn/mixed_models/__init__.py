@@ -1,0 +1,1 @@
+"""Mixed models: variance components, fixed effects and breeding values, exact when small and iterative when large."""
