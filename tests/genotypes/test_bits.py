@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import SHAPES, dosage_arrays, some_dosages
+from strategies import SHAPES, dosage_arrays, masks, some_dosages
 
-from genialearn._arrays import ByteArray, Int8Array
+from genialearn._arrays import BoolArray, ByteArray, Int8Array, IntArray
 from genialearn.genotypes import _bits
 
 
@@ -15,6 +18,18 @@ def decoded(packed: ByteArray, n_animals: int) -> Int8Array:
     dosage_of = {0b00: 2, 0b01: -1, 0b10: 1, 0b11: 0}
     rows = [[dosage_of[int(row[i // 4]) >> 2 * (i % 4) & 3] for row in packed] for i in range(n_animals)]
     return np.array(rows, dtype=np.int8).reshape(n_animals, len(packed))
+
+
+def as_seen(dosages: Int8Array, animals: IntArray, markers: IntArray, swap: BoolArray) -> Int8Array:
+    """Return some animals and markers, missing where there is no marker, counting the other allele where asked to."""
+    found = np.where(markers == _bits.ABSENT, np.int8(_bits.MISSING), dosages[np.ix_(animals, markers)])
+    return np.where(swap & (found >= 0), 2 - found, found)
+
+
+def some_of(size: int, *, or_none: bool = False) -> st.SearchStrategy[IntArray]:
+    """Draw indices of `size` things, repeated ones too, or also -1."""
+    drawn = st.lists(st.integers(-1 if or_none else 0, size - 1), max_size=2 * size)
+    return drawn.map(lambda chosen: np.array(chosen, dtype=np.int64))
 
 
 def test_the_example_of_the_format_s_description() -> None:
@@ -39,13 +54,44 @@ def test_what_is_packed_is_unpacked(shape: tuple[int, int]) -> None:
 
 
 @given(dosage_arrays, st.data())
-def test_some_animals_are_those_of_all(dosages: Int8Array, data: st.DataObject) -> None:
-    n_animals = len(dosages)
-    chosen = np.array(data.draw(st.lists(st.integers(0, n_animals - 1))), dtype=np.int64)
+def test_some_animals_and_markers_are_those_of_all(dosages: Int8Array, data: st.DataObject) -> None:
+    n_animals, n_markers = dosages.shape
+    packed = _bits.pack(dosages)
+    animals, markers = data.draw(some_of(n_animals)), data.draw(some_of(n_markers, or_none=True))
+    swap = data.draw(masks(len(markers)))
 
-    actual = _bits.unpack(_bits.pack(dosages), n_animals, chosen)
+    some = _bits.unpack(packed, n_animals, animals, markers=markers, swap=swap)
+    everyone = _bits.unpack(packed, n_animals, markers=markers, swap=swap)
 
-    np.testing.assert_array_equal(dosages[chosen], actual)
+    np.testing.assert_array_equal(as_seen(dosages, animals, markers, swap), some)
+    np.testing.assert_array_equal(as_seen(dosages, np.arange(n_animals), markers, swap), everyone)
+    assert np.int8 == some.dtype == everyone.dtype
+    assert some.flags.f_contiguous
+    assert everyone.flags.f_contiguous
+
+
+@given(dosage_arrays, st.data())
+def test_counts_are_those_of_unpacked_genotypes(dosages: Int8Array, data: st.DataObject) -> None:
+    n_animals, n_markers = dosages.shape
+    markers = data.draw(some_of(n_markers, or_none=True))
+    animals = data.draw(st.none() | some_of(n_animals))
+    chosen = np.arange(n_animals) if animals is None else animals
+    seen = as_seen(dosages, chosen, markers, np.zeros(len(markers), dtype=bool))
+
+    copies, missing = _bits.counts(_bits.pack(dosages), n_animals, animals, markers)
+
+    assert np.maximum(seen, 0).sum(axis=0).tolist() == copies.tolist()
+    assert (seen < 0).sum(axis=0).tolist() == missing.tolist()
+
+
+@pytest.mark.parametrize("n_animals", [65_537, 140_000])
+def test_counts_go_beyond_what_two_bytes_hold(n_animals: int) -> None:
+    packed = _bits.pack(np.repeat(np.array([[2, -1]], dtype=np.int8), n_animals, axis=0))
+
+    copies, missing = _bits.counts(packed, n_animals, None, np.arange(2))
+
+    assert [2 * n_animals, 0] == copies.tolist()
+    assert [0, n_animals] == missing.tolist()
 
 
 @pytest.mark.parametrize("n_animals", [1, 2, 3, 5, 6, 7])
@@ -59,3 +105,29 @@ def test_unused_bits_are_written_as_zero_and_never_read(n_animals: int) -> None:
 
     np.testing.assert_array_equal(dosages, _bits.unpack(packed, n_animals))
     np.testing.assert_array_equal(dosages, _bits.unpack(packed, n_animals, np.arange(n_animals)))
+    for animals in (None, np.arange(n_animals)):
+        copies, missing = _bits.counts(packed, n_animals, animals, np.arange(5))
+        assert np.maximum(dosages, 0).sum(axis=0).tolist() == copies.tolist()
+        assert (dosages < 0).sum(axis=0).tolist() == missing.tolist()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_dosages_are_packed_however_they_lie_in_memory(order: Literal["C", "F"]) -> None:
+    dosages = some_dosages((9, 6))
+    strided = np.repeat(np.repeat(dosages, 2, axis=0), 2, axis=1)[::2, ::2]
+
+    for given_as in (np.array(dosages, order=order), strided):
+        np.testing.assert_array_equal(dosages, decoded(_bits.pack(given_as), 9))
+
+
+def test_files_and_memory_are_read_by_one_compiled_kernel(tmp_path: Path) -> None:
+    dosages = some_dosages((9, 6))
+    packed = _bits.pack(dosages)
+    (tmp_path / "packed").write_bytes(b"012" + packed.tobytes())
+    mapped = np.memmap(tmp_path / "packed", dtype=np.uint8, mode="r", offset=3, shape=packed.shape)
+
+    for kind in (packed, mapped):
+        np.testing.assert_array_equal(dosages, _bits.unpack(kind, 9))
+
+    assert 1 == len(_bits._unpack_all.signatures)
+    assert packed.flags.writeable

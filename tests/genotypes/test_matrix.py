@@ -22,6 +22,7 @@ from genialearn.errors import SettingError
 from genialearn.genotypes import (
     DenseGenotypes,
     GenotypeMatrix,
+    PackedGenotypes,
     allele_frequencies,
     canonical,
     compare_maps,
@@ -182,6 +183,39 @@ class TestMatching:
         expected = np.where(np.isin(np.arange(5), (1, 4)), values, -1)
         np.testing.assert_array_equal(expected, dosages(found))
         assert as_table(reference.markers) == as_table(found.markers)
+
+    @given(dosage_arrays, st.data())
+    def test_packed_and_plain_agree_on_absent_markers_after_any_step(
+        self, values: Int8Array, data: st.DataObject
+    ) -> None:
+        n_animals, n_markers = values.shape
+        markers = some_markers(n_markers)
+        present = data.draw(indices(n_markers).filter(len))
+        swap = data.draw(masks(len(present)))
+        animals, columns = data.draw(selections(n_animals)), data.draw(selections(n_markers))
+
+        plain, twin = (
+            matched(other, compare_maps(markers, other.markers)).select(animals=animals, markers=columns)
+            for other in (make(values).select(markers=present).recoded(swap) for make in (dense, packed))
+        )
+        again = data.draw(masks(plain.shape[1]))
+        plain, twin = plain.recoded(again), twin.recoded(again)
+
+        assert_same(plain, twin)
+        np.testing.assert_array_equal(allele_frequencies(plain), allele_frequencies(twin))
+
+    def test_packed_genotypes_stay_packed_where_markers_are_absent(self) -> None:
+        reference = packed(some_dosages((40, 5)))
+        other = reference.select(markers=[4, 1])
+
+        found = matched(other, compare_maps(reference.markers, other.markers))
+
+        assert isinstance(found, PackedGenotypes)
+        assert np.shares_memory(other.packed, found.packed)
+        assert [-1, 1, -1, -1, 4] == found.columns.tolist()
+        few = found.select(animals=slice(0, 9))
+        assert not np.shares_memory(other.packed, few.packed)
+        np.testing.assert_array_equal(dosages(found)[:9], dosages(few))
 
 
 class TestRefusal:

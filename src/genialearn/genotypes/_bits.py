@@ -7,6 +7,8 @@ A .bed file holds one row of bytes a marker; the lowest two bits of a byte belon
     01 -> missing                                 -> dosage -1
     10 -> one copy                                -> dosage  1
     11 -> none                                    -> dosage  0
+
+The kernels see arrays with markers as rows, as they lie on disk and in column-major dosages.
 """
 
 from __future__ import annotations
@@ -14,21 +16,32 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from genialearn._arrays import ByteArray, Int8Array, IntArray
+from genialearn._arrays import BoolArray, ByteArray, Int8Array, IntArray
 
 MAGIC = bytes([0x6C, 0x1B, 0x01])
 """The first three bytes of a marker-major .bed file."""
 
 MISSING = -1
 
+ABSENT = -1
+"""Stands for the packed row of a marker that isn't there: every animal's genotype is missing."""
+
 _DOSAGE_OF_CODE = np.array([2, MISSING, 1, 0], dtype=np.int8)
 _CODE_OF_DOSAGE = np.array([3, 2, 0, 1], dtype=np.uint8)
 """Indexed by dosage; -1 (missing) reads the last entry."""
 
 _SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
+_LANES = np.uint8(3) << _SHIFTS
+"""The two bits of each of a byte's four animals."""
 
 _DOSAGES_OF_BYTE = _DOSAGE_OF_CODE[(np.arange(256)[:, None] >> _SHIFTS) & 3]
 """The four dosages in each of the 256 bytes, shape (256, 4)."""
+
+_DOSAGES = np.stack([_DOSAGES_OF_BYTE, np.where(_DOSAGES_OF_BYTE < 0, np.int8(MISSING), 2 - _DOSAGES_OF_BYTE)])
+"""The same as they are and counting the other allele, shape (2, 256, 4)."""
+
+_COUNTS = np.stack([np.maximum(_DOSAGES_OF_BYTE, 0).sum(axis=1), (_DOSAGES_OF_BYTE < 0).sum(axis=1)], axis=1)
+"""Copies of A1 and missing genotypes in each of the 256 bytes, shape (256, 2)."""
 
 
 def bytes_per_marker(n_animals: int) -> int:
@@ -36,43 +49,137 @@ def bytes_per_marker(n_animals: int) -> int:
     return (n_animals + 3) // 4
 
 
+@njit(parallel=True, cache=True)
+def _pack(dosages: Int8Array, out: ByteArray) -> None:
+    n_markers, n_animals = dosages.shape
+    whole = n_animals // 4
+    for marker in prange(n_markers):
+        row = dosages[marker]
+        for byte in range(whole):
+            codes = np.uint8(0)
+            for lane in range(4):
+                codes |= _CODE_OF_DOSAGE[row[4 * byte + lane] & 3] << np.uint8(2 * lane)
+            out[marker, byte] = codes
+        if 4 * whole < n_animals:
+            codes = np.uint8(0)
+            for animal in range(4 * whole, n_animals):
+                codes |= _CODE_OF_DOSAGE[row[animal] & 3] << np.uint8(2 * (animal - 4 * whole))
+            out[marker, whole] = codes
+
+
 def pack(dosages: Int8Array) -> ByteArray:
     """Return dosages (animals, markers) as packed bytes (markers, bytes); unused bits are 0."""
     n_animals, n_markers = dosages.shape
-    codes = np.zeros((n_markers, 4 * bytes_per_marker(n_animals)), dtype=np.uint8)
-    codes[:, :n_animals] = _CODE_OF_DOSAGE[dosages.T]
-    first, second, third, fourth = (codes[:, lane::4] << shift for lane, shift in enumerate(_SHIFTS))
-    packed: ByteArray = first | second | third | fourth
-    return packed
+    out = np.empty((n_markers, bytes_per_marker(n_animals)), dtype=np.uint8)
+    _pack(_read_only(np.ascontiguousarray(dosages.T)), out)
+    return out
 
 
 @njit(parallel=True, cache=True)
-def _unpack_all(packed: ByteArray, table: Int8Array, out: Int8Array) -> None:
-    n_animals, n_markers = out.shape
+def _unpack_all(packed: ByteArray, markers: IntArray, swap: BoolArray, out: Int8Array) -> None:
+    n_animals = out.shape[1]
     whole = n_animals // 4
-    for marker in prange(n_markers):
-        row = packed[marker]
+    for i in prange(len(markers)):
+        if markers[i] < 0:
+            out[i] = MISSING
+            continue
+        row, table = packed[markers[i]], _DOSAGES[int(swap[i])]
         for byte in range(whole):
             for lane in range(4):
-                out[4 * byte + lane, marker] = table[row[byte], lane]
+                out[i, 4 * byte + lane] = table[row[byte], lane]
         for animal in range(4 * whole, n_animals):
-            out[animal, marker] = table[row[whole], animal - 4 * whole]
+            out[i, animal] = table[row[whole], animal - 4 * whole]
 
 
 @njit(parallel=True, cache=True)
-def _unpack_some(packed: ByteArray, animals: IntArray, table: Int8Array, out: Int8Array) -> None:
-    for marker in prange(out.shape[1]):
-        row = packed[marker]
-        for i in range(len(animals)):
-            out[i, marker] = table[row[animals[i] >> 2], animals[i] & 3]
+def _unpack_some(packed: ByteArray, markers: IntArray, swap: BoolArray, animals: IntArray, out: Int8Array) -> None:
+    for i in prange(len(markers)):
+        if markers[i] < 0:
+            out[i] = MISSING
+            continue
+        row, table = packed[markers[i]], _DOSAGES[int(swap[i])]
+        for j in range(len(animals)):
+            out[i, j] = table[row[animals[j] >> 2], animals[j] & 3]
 
 
-def unpack(packed: ByteArray, n_animals: int, animals: IntArray | None = None) -> Int8Array:
-    """Return packed bytes (markers, bytes) as dosages (animals, markers), of all animals or of some."""
-    n_rows = n_animals if animals is None else len(animals)
-    out = np.empty((n_rows, len(packed)), dtype=np.int8, order="F")
+def unpack(
+    packed: ByteArray,
+    n_animals: int,
+    animals: IntArray | None = None,
+    *,
+    markers: IntArray | None = None,
+    swap: BoolArray | None = None,
+) -> Int8Array:
+    """Return packed genotypes as dosages, column-major.
+
+    Parameters
+    ----------
+    packed
+        Shape (packed markers, bytes).
+    n_animals
+        How many animals a packed row holds.
+    animals
+        Whom to return; None for all in order.
+    markers
+        Which packed rows to return, `ABSENT` for a marker that is missing for everyone; None for all in order.
+    swap
+        Where to count the other allele, one value for each of the markers returned; None for nowhere.
+
+    Returns
+    -------
+    Int8Array
+        Shape (animals, markers).
+    """
+    rows = np.arange(len(packed)) if markers is None else markers
+    swapped = np.zeros(len(rows), dtype=bool) if swap is None else swap
+    out = np.empty((len(rows), n_animals if animals is None else len(animals)), dtype=np.int8)
     if animals is None:
-        _unpack_all(packed, _DOSAGES_OF_BYTE, out)
+        _unpack_all(_read_only(packed), rows, swapped, out)
     else:
-        _unpack_some(packed, animals, _DOSAGES_OF_BYTE, out)
-    return out
+        _unpack_some(_read_only(packed), rows, swapped, animals, out)
+    return out.T
+
+
+@njit(parallel=True, cache=True)
+def _count(packed: ByteArray, markers: IntArray, ignored: ByteArray, out: IntArray) -> None:
+    for i in prange(len(markers)):
+        copies = missing = 0
+        row = packed[markers[i]]
+        for byte in range(len(ignored)):
+            codes = row[byte] | ignored[byte]
+            copies += _COUNTS[codes, 0]
+            missing += _COUNTS[codes, 1]
+        out[i, 0] += copies
+        out[i, 1] += missing
+
+
+def counts(packed: ByteArray, n_animals: int, animals: IntArray | None, markers: IntArray) -> tuple[IntArray, IntArray]:
+    """Return copies of A1, and missing genotypes, of some markers among some animals, each of shape (markers,).
+
+    Animals that don't count are read as having no copy (11), so that whole bytes can be counted whoever is asked for.
+    An animal named twice counts twice. Parameters are those of `unpack`.
+    """
+    out = np.zeros((len(markers), 2), dtype=np.int64)
+    present = markers != ABSENT
+    found = np.zeros((int(present.sum()), 2), dtype=np.int64)
+    times = np.bincount(np.arange(n_animals) if animals is None else animals, minlength=n_animals)
+    for time in range(times.max(initial=0)):
+        _count(_read_only(packed), markers[present], _all_but(times > time), found)
+    out[present] = found
+    out[~present, 1] = times.sum()
+    return out[:, 0], out[:, 1]
+
+
+def _all_but(animals: BoolArray) -> ByteArray:
+    """Return bytes (bytes,) with both bits set for everyone but some animals, and where no animal is."""
+    ignored = np.ones(4 * bytes_per_marker(len(animals)), dtype=bool)
+    ignored[: len(animals)] = ~animals
+    codes: ByteArray = np.where(ignored.reshape(-1, 4), _LANES, np.uint8(0)).sum(axis=1, dtype=np.uint8)
+    return codes
+
+
+def _read_only(array: ByteArray) -> ByteArray:
+    """Return a plain view that can't be written, so that kernels are compiled once for files and for memory."""
+    view = array.view(np.ndarray)
+    view.flags.writeable = False
+    return view

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -55,13 +55,25 @@ def allele_frequencies(genotypes: GenotypeMatrix) -> FloatArray:
 
     A marker without any call gets 0.
     """
-    frequencies = np.zeros(genotypes.shape[1])
+    copies, missing = _packed_counts(genotypes) if isinstance(genotypes, PackedGenotypes) else _counts(genotypes)
+    called = genotypes.shape[0] - missing
+    return copies / np.maximum(2 * called, 1)
+
+
+def _counts(genotypes: GenotypeMatrix) -> tuple[IntArray, IntArray]:
+    """Return copies of the counted allele, and missing genotypes, of each marker, each of shape (markers,)."""
+    copies, missing = np.zeros((2, genotypes.shape[1]), dtype=np.int64)
     for columns, block in genotypes.blocks():
-        called = block >= 0
-        n_called = called.sum(axis=0)
-        copies = np.where(called, block, 0).sum(axis=0, dtype=np.int64)
-        frequencies[columns] = copies / np.maximum(2 * n_called, 1)
-    return frequencies
+        missing[columns] = (block == _bits.MISSING).sum(axis=0)
+        copies[columns] = block.sum(axis=0, dtype=np.int64) - _bits.MISSING * missing[columns]
+    return copies, missing
+
+
+def _packed_counts(genotypes: PackedGenotypes) -> tuple[IntArray, IntArray]:
+    """Return what `_counts` does, without unpacking a genotype."""
+    copies, missing = _bits.counts(genotypes.packed, genotypes.n_packed, genotypes.rows, genotypes.columns)
+    called = genotypes.shape[0] - missing
+    return np.where(genotypes.swap, 2 * called - copies, copies), missing
 
 
 def canonical(genotypes: GenotypeMatrix) -> GenotypeMatrix:
@@ -76,22 +88,22 @@ def canonical(genotypes: GenotypeMatrix) -> GenotypeMatrix:
 def matched(genotypes: GenotypeMatrix, match: MapMatch) -> GenotypeMatrix:
     """Return the genotypes with the columns and counted alleles of the map that they were matched to.
 
-    Markers that the file lacks are missing for every animal.
+    Markers that the file lacks are missing for every animal; packed genotypes stay packed.
     """
     present = match.columns >= 0
     found = genotypes.select(markers=match.columns[present]).recoded(match.swaps[present])
-    if not match.n_absent:
-        return found
-    dense = np.full((genotypes.shape[0], len(match.columns)), _bits.MISSING, dtype=np.int8, order="F")
-    dense[:, present] = dosages(found)
-    return DenseGenotypes(genotypes.animals, match.reference, dense)
+    return _with_absent(found, match.reference, present) if match.n_absent else found
 
 
-def _recode(block: Int8Array, swap: BoolArray) -> Int8Array:
-    """Return 2 - d in the columns to swap, missing kept."""
-    if not swap.any():
-        return block
-    return np.where(swap & (block >= 0), 2 - block, block).astype(np.int8)
+def _with_absent(genotypes: GenotypeMatrix, markers: MarkerMap, present: BoolArray) -> GenotypeMatrix:
+    """Return genotypes with the columns `markers`, missing for everyone where they aren't `present`."""
+    if isinstance(genotypes, PackedGenotypes):
+        columns, swap = np.full(len(markers), _bits.ABSENT, dtype=np.int64), np.zeros(len(markers), dtype=bool)
+        columns[present], swap[present] = genotypes.columns, genotypes.swap
+        return replace(genotypes, markers=markers, columns=columns, swap=swap)
+    dense = np.full((genotypes.shape[0], len(markers)), _bits.MISSING, dtype=np.int8, order="F")
+    dense[:, present] = dosages(genotypes)
+    return DenseGenotypes(genotypes.animals, markers, dense)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +147,8 @@ class DenseGenotypes:
 
     def recoded(self, swap: BoolArray) -> DenseGenotypes:
         """Return the same genotypes counting the other allele where `swap` is true."""
-        return DenseGenotypes(self.animals, self.markers.swapped(swap), _recode(self.values, swap))
+        values = np.where(swap & (self.values >= 0), 2 - self.values, self.values)
+        return DenseGenotypes(self.animals, self.markers.swapped(swap), values)
 
     def blocks(self, width: int = BLOCK_WIDTH) -> Iterator[tuple[slice, Int8Array]]:
         """Yield each block of columns with its dosages (animals, width)."""
@@ -160,7 +173,7 @@ class PackedGenotypes:
     rows
         Which packed animals this view shows, shape (animals,); None for all in order.
     columns
-        Which packed markers this view shows, shape (markers,).
+        Which packed markers this view shows, -1 for those that it lacks, shape (markers,).
     swap
         Where this view counts the other allele, shape (markers,).
     """
@@ -220,8 +233,8 @@ class PackedGenotypes:
     def blocks(self, width: int = BLOCK_WIDTH) -> Iterator[tuple[slice, Int8Array]]:
         """Yield each block of columns with its dosages (animals, width), unpacked one block at a time."""
         for columns in _block_slices(self.shape[1], width):
-            packed = np.ascontiguousarray(self.packed[self.columns[columns]])
-            yield columns, _recode(_bits.unpack(packed, self.n_packed, self.rows), self.swap[columns])
+            rows, swap = self.columns[columns], self.swap[columns]
+            yield columns, _bits.unpack(self.packed, self.n_packed, self.rows, markers=rows, swap=swap)
 
 
 def _are_dosages(values: Int8Array) -> bool:
