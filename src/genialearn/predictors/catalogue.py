@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genialearn._checks import check_known
-from genialearn.contracts import Predictor
+
+if TYPE_CHECKING:
+    from genialearn.contracts import Predictor
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from genialearn._arrays import Float32Array, FloatArray, IntArray
 from genialearn._checks import check_at_least, check_between
@@ -13,11 +12,12 @@ from genialearn.cohorts import Cohort
 from genialearn.errors import MissingExtraError, NotFittedError
 from genialearn.genotypes import GenotypeMatrix, dosages
 from genialearn.mixed_models.adjustment import adjusted_records
+from genialearn.predictors.estimator import Estimator
 from genialearn.predictors.gblup import within_bounds
 from genialearn.relationships import GenomicScale
 
 
-class LightGBM(BaseEstimator):  # type: ignore[misc]
+class LightGBM(Estimator):
     """Gradient-boosted trees on dosages, one model a trait (Ke et al. 2017, NeurIPS 30:3146).
 
     Dosages are binned once for all traits. The number of trees is chosen by early stopping on an inner part of the

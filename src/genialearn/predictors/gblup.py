@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from genialearn._arrays import FloatArray
 from genialearn._checks import check_between
@@ -13,10 +12,11 @@ from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError, SettingError
 from genialearn.mixed_models import variance
 from genialearn.mixed_models.exact import TraitModel, fit_trait_models
+from genialearn.predictors.estimator import Estimator
 from genialearn.relationships import GenomicScale
 
 
-class GBLUP(BaseEstimator):  # type: ignore[misc]
+class GBLUP(Estimator):
     """Genomic best linear unbiased prediction, every trait by itself, exact.
 
     y = X b + Z g + e, var(g) = G s2g, var(e) = W^-1 s2e, with VanRaden's first G of the training animals and variances

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from genialearn._arrays import FloatArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import MissingExtraError, NotFittedError
 from genialearn.mixed_models.adjustment import adjusted_records
+from genialearn.predictors.estimator import Estimator
 from genialearn.predictors.gblup import within_bounds
 from genialearn.relationships import GenomicScale
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Network(BaseEstimator):  # type: ignore[misc]
+class Network(Estimator):
     """A multi-trait network on dosages: hidden layers shared by all traits, a linear path beside them.
 
     Records that don't exist have weight 0 in the loss. Several members are averaged; each holds out another part of

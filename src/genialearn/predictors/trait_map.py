@@ -8,12 +8,12 @@ from typing import Self
 
 import numpy as np
 from scipy.special import eval_hermitenorm, factorial
-from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from genialearn._arrays import BoolArray, FloatArray, IntArray
 from genialearn._checks import check_at_least
 from genialearn.errors import NotFittedError, SettingError
+from genialearn.predictors.estimator import Estimator
 
 _STRICTNESS = (2.0, 4.0, 8.0, 16.0, 32.0)
 """How large a term's squared t statistic must be to keep half of its coefficient; one for lines and one for curves."""
@@ -21,7 +21,7 @@ _STRICTNESS = (2.0, 4.0, 8.0, 16.0, 32.0)
 _GRID = np.array(list(product(_STRICTNESS, _STRICTNESS)))
 
 
-class TraitMap(BaseEstimator):  # type: ignore[misc]
+class TraitMap(Estimator):
     """Predict each trait from the breeding values of all traits, by lines and curves that the data support.
 
     trait_t = mean_t + u_t + sum_s a_ts z_s + sum_s sum_k c_tsk He_k(z_s), with z the standardised breeding values and
