@@ -1,4 +1,4 @@
-"""What an import costs: `import genialearn` must be free, and help must not wait for a network library."""
+"""What an import costs: `import genialearn` must be free, and help must not wait for numbers."""
 
 from __future__ import annotations
 
@@ -31,19 +31,32 @@ def test_that_the_package_is_imported_at_once() -> None:
     assert min(float(run.stdout) for run in runs) < SLOWEST
 
 
-@pytest.mark.parametrize("words", [["--help"], ["compare", "--help"], ["--version"]], ids=" ".join)
-def test_that_help_imports_no_library_of_networks_trees_or_figures(words: list[str]) -> None:
+@pytest.mark.parametrize(
+    "words", [["--help"], ["compare", "--help"], ["--version"], ["compare", "--sead", "1"]], ids=" ".join
+)
+def test_that_help_and_misspelt_options_wait_for_no_library_but_the_command_line_s(words: list[str]) -> None:
     program = f"""
 import contextlib, io
 from genialearn.cli.app import main
 sys.argv = ["genialearn", *{words}]
-with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-    main()"""
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.suppress(SystemExit):
+        main()"""
 
-    assert not modules_after(program) & {"torch", "lightgbm", "plotly", "sklearn"}
+    assert {"typer"} == set(HEAVY) & modules_after(program)
+
+
+def test_that_gblup_starts_without_what_it_does_not_need() -> None:
+    loaded = modules_after(
+        "from genialearn.cohorts import read_cohort\n"
+        "from genialearn.predictors.gblup import GBLUP\n"
+        "assert 'scipy.stats' not in sys.modules"
+    )
+
+    assert not loaded & {"torch", "lightgbm", "plotly", "sklearn", "formulaic", "typer", "rich", "jinja2"}
 
 
 def test_that_a_cell_starts_without_what_it_does_not_need() -> None:
     loaded = modules_after("import genialearn.experiments.cell, scipy\nassert 'scipy.stats' not in sys.modules")
 
-    assert not loaded & {"torch", "lightgbm", "plotly", "typer", "jinja2"}
+    assert not loaded & {"torch", "lightgbm", "plotly", "sklearn", "formulaic", "typer", "jinja2"}

@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
-
-import pandas as pd
+from typing import IO, TYPE_CHECKING, Any
 
 from genialearn.errors import FileFormatError, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ADVICE = {
     errno.ENOENT: "Check the name and the folder.",

@@ -137,7 +137,7 @@ def test_that_too_little_memory_is_said_before_anything_runs(
 def test_that_long_lists_of_splits_are_cut(
     tiny: Path, genialearn: Callable[..., object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(app, "run_comparison", lambda *_, **__: None)
+    monkeypatch.setattr("genialearn.experiments.compare", lambda *_, **__: None)
     monkeypatch.setattr(app, "_report", lambda *_: None)
 
     said = genialearn("compare", str(tiny), "--split", "kfold:4x2", "--out", str(tmp_path / "run")).err.splitlines()
@@ -248,7 +248,7 @@ def test_that_an_interrupt_is_no_error(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "run_comparison", interrupted)
+    monkeypatch.setattr("genialearn.experiments.compare", interrupted)
 
     answer = genialearn("compare", str(tiny), "--model", "gblup", "--out", str(tmp_path / "run"))
 
@@ -275,7 +275,7 @@ def test_that_no_error_shows_a_traceback(
     def fail(*_: object) -> tuple[Cohort, object]:
         raise error
 
-    monkeypatch.setattr(app, "read_cohort", fail)
+    monkeypatch.setattr("genialearn.cohorts.read_cohort", fail)
     answer = genialearn("check", str(tiny))
 
     assert (answer.code, answer.err) == UNEXPECTED[error]

@@ -1,4 +1,7 @@
-"""The command line: each command parses, checks, and calls the library function of its name."""
+"""The command line: each command parses, checks, and calls the library function of its name.
+
+The library is imported by the commands, when they need it: help and misspelt options don't wait for numpy and pandas.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,13 +23,13 @@ from genialearn import _files
 from genialearn._checks import check_at_least
 from genialearn.cli import options as opt
 from genialearn.cli.display import Display
-from genialearn.cohorts import Cohort, CohortFiles, read_cohort
 from genialearn.errors import GenialearnError, InputError
-from genialearn.experiments import Plan, plan_comparison
-from genialearn.experiments import compare as run_comparison
-from genialearn.experiments.runs import RunFolder
 from genialearn.predictors import CATALOGUE
 from genialearn.report.wording import count
+
+if TYPE_CHECKING:
+    from genialearn.cohorts import Cohort, CohortFiles
+    from genialearn.experiments import Plan
 
 app = typer.Typer(
     name="genialearn",
@@ -120,6 +123,9 @@ def demo(
     debug: opt.Debug = False,
 ) -> None:
     """Simulate a herd with 33 traits beside --out, compare four models on it, and show the report."""
+    from genialearn.cohorts import CohortFiles
+    from genialearn.experiments.runs import RunFolder
+
     RunFolder(out).check_free(force=force)
     herd = out.with_name(f"{out.name}-herd")
     display = Display(quiet=quiet)
@@ -153,8 +159,10 @@ def simulate(
 
 @app.command()
 @opt.takes_cohort
-def check(*, files: CohortFiles, debug: opt.Debug = False) -> None:
+def check(*, files: opt.Files, debug: opt.Debug = False) -> None:
     """Read a cohort, say what is in it and what doesn't fit together, and write nothing."""
+    from genialearn.cohorts import read_cohort
+
     cohort, reconciliation = read_cohort(files)
     display = Display()
     display.result(_sizes(cohort))
@@ -169,7 +177,7 @@ def check(*, files: CohortFiles, debug: opt.Debug = False) -> None:
 @opt.takes_cohort
 def compare(
     *,
-    files: CohortFiles,
+    files: opt.Files,
     model: Models = None,
     split: Split = "kfold:5",
     out: Out = Path("runs/compare"),
@@ -180,6 +188,8 @@ def compare(
     debug: opt.Debug = False,
 ) -> None:
     """Compare models with GBLUP on the same splits of a cohort; repeat the command to resume an interrupted run."""
+    from genialearn.experiments.runs import RunFolder
+
     RunFolder(out).check_free(force=force)
     models = model or DEFAULT_MODELS
     _compare(Display(quiet=quiet), files, models=models, split=split, seed=seed, threads=threads, out=out, force=force)
@@ -227,6 +237,10 @@ def _compare(
     out: Path,
     force: bool,
 ) -> None:
+    from genialearn.experiments import compare as run_comparison
+    from genialearn.experiments import plan_comparison
+    from genialearn.experiments.runs import RunFolder
+
     command = shlex.join(["genialearn", *sys.argv[1:]])
     plan = plan_comparison(files, models=models, split=split, seed=seed, threads=threads, command=command)
     folder = RunFolder(out)

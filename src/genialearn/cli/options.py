@@ -7,12 +7,17 @@ import importlib.metadata
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from genialearn.cohorts import CohortFiles
 from genialearn.errors import SettingError
+
+if TYPE_CHECKING:
+    from genialearn.cohorts import CohortFiles
+
+Files: TypeAlias = "CohortFiles"
+"""A cohort's files, for annotations, which are evaluated when help is shown: the class would bring pandas with it."""
 
 _INPUT = "Input, instead of the cohort folder's own files or beside them"
 _RUNNING = "Running"
@@ -72,8 +77,10 @@ def cohort_files(
     pedigree: Annotated[
         Path | None, _input("--pedigree", "FILE", "id, sire, dam, and where known birth_year and sex; 0 is unknown.")
     ] = None,
-) -> CohortFiles:
+) -> Files:
     """Return the files that a command's options describe: those of the folder, each replaceable by an option."""
+    from genialearn.cohorts import CohortFiles
+
     given: dict[str, Any] = {
         "bfile": bfile,
         "traits": traits,
