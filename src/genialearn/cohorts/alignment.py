@@ -82,8 +82,8 @@ def align(
         Where a formula of fixed effects can't be computed.
     """
     has_genotype = _among(records.animals, genotypes.animals)
-    complete, incomplete = without_incomplete(records.select(np.flatnonzero(has_genotype)))
-    usable = complete.select(np.flatnonzero(_is_recorded(complete)))
+    complete, incomplete = without_incomplete(_only(records, has_genotype))
+    usable = _only(complete, _is_recorded(complete))
     if not len(usable.animals):
         raise _nothing_left(genotypes.animals, records.animals, incomplete)
     _check_traits_vary(usable)
@@ -107,6 +107,10 @@ def align(
 def _among(animals: StrArray, others: StrArray) -> BoolArray:
     known = set(others)
     return np.array([name in known for name in animals], dtype=bool)
+
+
+def _only(records: RecordTable, kept: BoolArray) -> RecordTable:
+    return records if kept.all() else records.select(np.flatnonzero(kept))
 
 
 def _is_recorded(records: RecordTable) -> BoolArray:

@@ -73,7 +73,7 @@ def read_pedigree(path: Path | str) -> Pedigree:
         twice, or where a column is missing or unreadable.
     """
     table = _pedigree_table(path)
-    parents = {role: table[role].mask(tables.missing(table[role]), UNKNOWN) for role in ("sire", "dam")}
+    parents = {role: as_ids(table[role].mask(tables.missing(table[role]), UNKNOWN)) for role in ("sire", "dam")}
     listed = as_ids(table["id"])
     added = sorted({*parents["sire"], *parents["dam"]} - {UNKNOWN, *listed})
     row_of = {name: row for row, name in enumerate([*listed, *added])} | {UNKNOWN: -1}

@@ -40,7 +40,9 @@ def read_table(path: Path | str, *, unique: bool = True) -> pd.DataFrame:
     FileFormatError
         Where the file is empty, isn't text, has no `id` column, ragged lines, repeated columns or repeated ids.
     """
-    text = _QUOTED_FIELD.sub(r"\1", _files.read_text(path))
+    text = _files.read_text(path)
+    if '"' in text:
+        text = _QUOTED_FIELD.sub(r"\1", text)
     lines = {number: line for number, line in enumerate(_files.lines_of(text), start=1) if line.strip()}
     if len(lines) < 2:
         raise FileFormatError(
