@@ -13,7 +13,7 @@ import pytest
 
 from finished_run import MODELS, FinishedRun
 from genialearn.cohorts import CohortFiles, read_cohort
-from genialearn.mixed_models.exact import adjusted_by_animal
+from genialearn.mixed_models.fits import adjusted_by_animal
 from genialearn.predictors import make_predictor
 from tiny_cohort import ANIMALS, N_ANIMALS, N_MARKERS, TRAITS
 

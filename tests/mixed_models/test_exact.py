@@ -1,60 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from dense_mixed_model import DenseModel, random_folds, relationships
+from kinds_of_records import COHORTS, HERITABILITIES, N_ANIMALS, N_FOLDS, plain, weighted
 
-from cohorts_for_tests import family_cohort, with_records_repeated, with_values
+from cohorts_for_tests import with_values
 from genialearn._arrays import FloatArray
-from genialearn.cohorts import Cohort
 from genialearn.mixed_models.exact import (
-    adjusted_by_animal,
     fit_trait_models,
     out_of_fold_breeding_values,
     record_patterns,
 )
-
-N_ANIMALS, N_FOLDS = 60, 5
-HERITABILITIES = [0.3, 0.5, 0.2, 0.6, 0.4]
-
-
-def plain() -> Cohort:
-    """Return animals in canonical order; traits 2 to 5 have animals without a record."""
-    return family_cohort(N_ANIMALS, 100, seed=10).canonical()
-
-
-def repeated() -> Cohort:
-    """Return up to three different records an animal."""
-    cohort = with_records_repeated(plain(), np.random.default_rng(11).integers(1, 4, N_ANIMALS))
-    noise = np.random.default_rng(12).standard_normal(cohort.records.values.shape)
-    return with_values(cohort, cohort.records.values + np.nanstd(cohort.records.values, axis=0) * noise)
-
-
-def weighted() -> Cohort:
-    cohort = repeated()
-    weights = np.random.default_rng(13).uniform(0.3, 5, cohort.records.values.shape)
-    return replace(cohort, records=replace(cohort.records, weights=weights))
-
-
-def with_a_level_in_one_fold() -> Cohort:
-    """Return a herd whose cows are all in the first fold."""
-    cohort = plain()
-    first = random_folds(N_ANIMALS, N_FOLDS) == 0
-    herd = np.where(first & (np.arange(N_ANIMALS) % 2 == 0), "alone", cohort.records.effects["herd"])
-    effects = pd.DataFrame({"herd": herd, "age": cohort.records.effects["age"]})
-    return replace(cohort, records=replace(cohort.records, effects=effects))
-
-
-COHORTS: dict[str, Callable[[], Cohort]] = {
-    "holes": plain,
-    "repeated records": repeated,
-    "weights": weighted,
-    "a level in one fold": with_a_level_in_one_fold,
-}
+from genialearn.mixed_models.fits import adjusted_by_animal
 
 
 class TestOutOfFold:
@@ -62,7 +22,7 @@ class TestOutOfFold:
     def test_it_is_refitting_without_the_fold(self, name: str) -> None:
         cohort = COHORTS[name]()
         g, folds = relationships(cohort), random_folds(N_ANIMALS, N_FOLDS)
-        for column, model in enumerate(fit_trait_models(cohort, g, HERITABILITIES)):
+        for column, model in enumerate(fit_trait_models(cohort, g, HERITABILITIES).models):
             expected = self.refitted(DenseModel.of(cohort, column), HERITABILITIES[column], folds)
             actual = out_of_fold_breeding_values(model, g, folds)
 
@@ -83,7 +43,7 @@ class TestOutOfFold:
         g, values = relationships(cohort), cohort.records.values.copy()
         values[folds[cohort.record_rows] == 2] *= -3
         one, other = (
-            out_of_fold_breeding_values(fit_trait_models(each, g, HERITABILITIES)[0], g, folds)
+            out_of_fold_breeding_values(fit_trait_models(each, g, HERITABILITIES).models[0], g, folds)
             for each in (cohort, with_values(cohort, values))
         )
 
@@ -93,7 +53,7 @@ class TestOutOfFold:
     def test_leaving_out_one_animal_at_a_time(self) -> None:
         cohort, folds = plain(), np.arange(N_ANIMALS)
         g = relationships(cohort)
-        actual = out_of_fold_breeding_values(fit_trait_models(cohort, g, HERITABILITIES)[0], g, folds)
+        actual = out_of_fold_breeding_values(fit_trait_models(cohort, g, HERITABILITIES).models[0], g, folds)
 
         np.testing.assert_allclose(actual, self.refitted(DenseModel.of(cohort, 0), 0.3, folds), rtol=1e-7)
 
@@ -125,7 +85,7 @@ class TestAdjustedByAnimal:
     @pytest.mark.parametrize("name", COHORTS)
     def test_it_is_the_weighted_average_of_records_without_fixed_effects(self, name: str) -> None:
         cohort = COHORTS[name]()
-        models = fit_trait_models(cohort, relationships(cohort), HERITABILITIES)
+        models = fit_trait_models(cohort, relationships(cohort), HERITABILITIES).models
         values, weights = adjusted_by_animal(models, N_ANIMALS)
         for column, h in enumerate(HERITABILITIES):
             twin = DenseModel.of(cohort, column)
@@ -145,7 +105,7 @@ class TestFixedEffects:
     def test_estimates_and_standard_errors(self) -> None:
         """B = (X'V^-1 X)^-1 X'V^-1 y and var(b) = s2 (X'V^-1 X)^-1."""
         cohort = weighted()
-        models = fit_trait_models(cohort, relationships(cohort), HERITABILITIES)
+        models = fit_trait_models(cohort, relationships(cohort), HERITABILITIES).models
         for column, (model, h) in enumerate(zip(models, HERITABILITIES, strict=True)):
             twin = DenseModel.of(cohort, column)
             v = twin.covariance(h)

@@ -30,7 +30,7 @@ class TestLikelihood:
         """Up to a constant, log|Q'Q| - log|X'X| of the basis."""
         cohort = family_cohort(60, 100, seed=10).canonical()
         twin = DenseModel.of(cohort, 0)
-        model = fit_trait_models(cohort, relationships(cohort), [0.5] * 5)[0]
+        model = fit_trait_models(cohort, relationships(cohort), [0.5] * 5).models[0]
         grid = np.linspace(0.01, 0.99, 15)
 
         expected = np.array([twin.log_likelihood(h) for h in grid])

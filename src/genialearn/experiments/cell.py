@@ -114,15 +114,14 @@ def _checked(predicted: np.ndarray, key: CellKey) -> np.ndarray:
 def _adjusted_table(model: GBLUP, cohort: Cohort) -> pd.DataFrame:
     """Return what predictions are judged by, one row an animal: records with and without fixed effects, and weights."""
     from genialearn.mixed_models.adjustment import average_by_animal
-    from genialearn.mixed_models.exact import adjusted_by_animal
+    from genialearn.mixed_models.fits import adjusted_by_animal
 
     cohort = cohort.canonical()
     values, weights = adjusted_by_animal(model.models_, len(cohort))
     columns = {}
     for t, (name, fitted) in enumerate(zip(cohort.records.trait_names, model.models_, strict=True)):
-        pattern = fitted.pattern
-        raw = cohort.records.values[pattern.records, t]
-        columns[f"record:{name}"] = average_by_animal(pattern.animals, raw, pattern.root_weights**2, len(cohort))[0]
+        raw = cohort.records.values[fitted.records, t]
+        columns[f"record:{name}"] = average_by_animal(fitted.animals, raw, fitted.weights, len(cohort))[0]
         columns[f"observed:{name}"] = values[:, t]
         columns[f"weight:{name}"] = weights[:, t]
     return pd.DataFrame(columns).assign(id=cohort.animals)

@@ -46,12 +46,18 @@ def times_animal_values(genotypes: GenotypeMatrix, frequencies: FloatArray, valu
     return out
 
 
-def cross_product(genotypes: GenotypeMatrix, frequencies: FloatArray) -> FloatArray:
-    """Return ZZ', float64, shape (animals, animals); half the flops of a full product, by symmetry."""
+def cross_product(genotypes: GenotypeMatrix, frequencies: FloatArray, scales: FloatArray | None = None) -> FloatArray:
+    """Return ZZ', float64, shape (animals, animals); half the flops of a full product, by symmetry.
+
+    With `scales` (markers,) the columns of Z are multiplied by them.
+    """
     n_animals = genotypes.shape[0]
     out = np.zeros((n_animals, n_animals), order="F")
     for columns, block in genotypes.blocks():
-        out = dsyrk(1.0, centred(block, frequencies[columns]), beta=1.0, c=out, overwrite_c=True, lower=True)
+        part = centred(block, frequencies[columns])
+        if scales is not None:
+            part *= scales[columns]
+        out = dsyrk(1.0, part, beta=1.0, c=out, overwrite_c=True, lower=True)
     _mirror_lower(out)
     return out
 

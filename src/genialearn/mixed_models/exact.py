@@ -17,7 +17,7 @@ from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError
 from genialearn.linalg import Spectrum
 from genialearn.mixed_models import variance
-from genialearn.mixed_models.adjustment import average_by_animal
+from genialearn.mixed_models.fits import TraitModel
 from genialearn.records import design
 
 
@@ -102,9 +102,9 @@ class RecordPattern:
         return np.bincount(self.animals, weights=per_record, minlength=n_animals).astype(np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class TraitModel:
-    """The fitted single-trait model of one trait.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ExactTraitModel(TraitModel):
+    """The fitted single-trait model of one trait, in diagonal form.
 
     Parameters
     ----------
@@ -112,29 +112,32 @@ class TraitModel:
         Its records.
     contrasts
         Its records free of fixed effects.
-    variances
-        Estimated or given.
-    heritability_se
-        Standard error of the heritability; NaN where it was given.
-    fixed, fixed_se
-        Fixed effects, named by `pattern.fixed.names`, and their standard errors, shape (fixed effects,).
-    mean
-        Weighted average of the fixed part over the records.
-    adjusted
-        Records minus their fixed part plus `mean`, shape (records,).
-    dual
-        Coefficients a of the training animals: breeding values are G a, shape (animals,).
     """
 
     pattern: RecordPattern
     contrasts: variance.Contrasts
-    variances: variance.Variances
-    heritability_se: float
-    fixed: FloatArray
-    fixed_se: FloatArray
-    mean: float
-    adjusted: FloatArray
-    dual: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class ExactFits:
+    """The single-trait models of all traits on a relationship matrix that is formed.
+
+    Parameters
+    ----------
+    models
+        One a trait.
+    relationships
+        G of the training animals, shape (animals, animals).
+    """
+
+    models: list[ExactTraitModel]
+    relationships: FloatArray
+    solver: str = "exact"
+
+    def out_of_fold_breeding_values(self, folds: IntArray) -> FloatArray:
+        """Return each animal's breeding values as if no animal of its fold had records, shape (animals, traits)."""
+        columns = [out_of_fold_breeding_values(model, self.relationships, folds) for model in self.models]
+        return np.column_stack(columns)
 
 
 def record_patterns(cohort: Cohort, relationships: FloatArray) -> list[RecordPattern]:
@@ -172,9 +175,7 @@ def _record_pattern(
     return RecordPattern(records, animals, roots, fixed, spectrum, spectrum.vectors.T @ image, inner)
 
 
-def fit_trait_models(
-    cohort: Cohort, relationships: FloatArray, heritabilities: Iterable[float | None]
-) -> list[TraitModel]:
+def fit_trait_models(cohort: Cohort, relationships: FloatArray, heritabilities: Iterable[float | None]) -> ExactFits:
     """Return one fitted model a trait.
 
     Parameters
@@ -187,13 +188,14 @@ def fit_trait_models(
         Given values, or None to estimate by REML, one a trait.
     """
     patterns = record_patterns(cohort, relationships)
-    return [
+    models = [
         _fit_trait(cohort, column, pattern, given)
         for column, (pattern, given) in enumerate(zip(patterns, heritabilities, strict=True))
     ]
+    return ExactFits(models, relationships)
 
 
-def _fit_trait(cohort: Cohort, column: int, pattern: RecordPattern, given: float | None) -> TraitModel:
+def _fit_trait(cohort: Cohort, column: int, pattern: RecordPattern, given: float | None) -> ExactTraitModel:
     values = cohort.records.values[pattern.records, column]
     weighted = pattern.root_weights * values
     contrasts = variance.Contrasts(pattern.spectrum.values, pattern.spectrum.vectors.T @ weighted)
@@ -207,7 +209,21 @@ def _fit_trait(cohort: Cohort, column: int, pattern: RecordPattern, given: float
     mean = float(np.average(fixed_part, weights=pattern.root_weights**2))
     h = variances.heritability
     dual = h * pattern.to_animals(contrasts.values / contrasts.relative_variances(h), len(cohort))
-    return TraitModel(pattern, contrasts, variances, h2_se, fixed, fixed_se, mean, values - fixed_part + mean, dual)
+    return ExactTraitModel(
+        records=pattern.records,
+        animals=pattern.animals,
+        weights=pattern.root_weights**2,
+        variances=variances,
+        heritability_se=h2_se,
+        fixed_names=pattern.fixed.names,
+        fixed=fixed,
+        fixed_se=fixed_se,
+        mean=mean,
+        adjusted=values - fixed_part + mean,
+        dual=dual,
+        pattern=pattern,
+        contrasts=contrasts,
+    )
 
 
 def _fixed_effects(
@@ -226,19 +242,7 @@ def _fixed_effects(
     return fixed, np.sqrt(np.maximum(squares, 0.0))
 
 
-def adjusted_by_animal(models: Iterable[TraitModel], n_animals: int) -> tuple[FloatArray, FloatArray]:
-    """Return records without their fixed effects, averaged by animal, and the sums of their weights.
-
-    Both have shape (animals, traits); where an animal has no record the value is NaN and the weight 0.
-    """
-    columns = [
-        average_by_animal(model.pattern.animals, model.adjusted, model.pattern.root_weights**2, n_animals)
-        for model in models
-    ]
-    return np.column_stack([value for value, _ in columns]), np.column_stack([weight for _, weight in columns])
-
-
-def out_of_fold_breeding_values(model: TraitModel, relationships: FloatArray, folds: IntArray) -> FloatArray:
+def out_of_fold_breeding_values(model: ExactTraitModel, relationships: FloatArray, folds: IntArray) -> FloatArray:
     """Return each training animal's breeding value as if the records of its whole fold didn't exist.
 
     Exact, given the heritability, without refitting: with P = U diag(1/v) U' the dual coefficients without block B are

@@ -9,6 +9,7 @@ Biometrika 58:545-554); s2 profiled out, it is a function of h alone (in this fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from genialearn.errors import AlignmentError
 LOWEST, HIGHEST = 1e-5, 1 - 1e-5
 """The range of h: at 0 every breeding value would be 0, and no ranking left."""
 
-_NO_VARIANCE = 1e-300
+NO_VARIANCE = 1e-300
 """Stands for 0 where all records are the same, so that their likelihood stays finite."""
 
 _GRID = np.array([LOWEST, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, HIGHEST])
@@ -78,34 +79,42 @@ class Contrasts:
         """Return the variances given h, and their restricted log likelihood."""
         v = self.relative_variances(h)
         n = len(v)
-        total = max(float(np.sum(self.values**2 / v)) / n, _NO_VARIANCE)
+        total = max(float(np.sum(self.values**2 / v)) / n, NO_VARIANCE)
         return Variances(h, total, float(-0.5 * (n * (np.log(total) + 1) + np.sum(np.log(v)))))
 
 
 def restricted_maximum_likelihood(contrasts: Contrasts, *, name: str = "records") -> Variances:
-    """Return the variances at the REML estimate of h, to about 1e-8.
-
-    A grid finds the highest peak, Brent's method climbs it. An error names what the contrasts are of.
+    """Return the variances at the REML estimate of h. An error names what the contrasts are of.
 
     Raises
     ------
     AlignmentError
         Where there are too few records for the fixed effects.
     """
-    if len(contrasts.values) < 3:
+    refuse_too_few(len(contrasts.values), name)
+    return maximum(contrasts.at)
+
+
+def refuse_too_few(n_contrasts: int, name: str) -> None:
+    """Raise `AlignmentError` where so few records are left by fixed effects that no variance can be told."""
+    if n_contrasts < 3:
         raise AlignmentError(
             name,
             expected="at least three records more than fixed effects",
-            found=f"{len(contrasts.values)} more",
+            found=f"{n_contrasts} more",
             advice="Use fewer fixed effects or leave the trait out.",
         )
-    best = int(np.argmax([contrasts.at(h).log_likelihood for h in _GRID]))
+
+
+def maximum(at: Callable[[float], Variances]) -> Variances:
+    """Return the highest point of a restricted likelihood, h to about 1e-8: a grid finds the peak, Brent climbs it."""
+    best = int(np.argmax([at(h).log_likelihood for h in _GRID]))
     low, high = _GRID[max(best - 1, 0)], _GRID[min(best + 1, len(_GRID) - 1)]
     found = minimize_scalar(
-        lambda h: -contrasts.at(h).log_likelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-8}
+        lambda h: -at(h).log_likelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-8}
     )
     # Brent's method only comes near the ends of its interval; at the border of the range the peak is the end itself.
-    return max(contrasts.at(float(found.x)), contrasts.at(float(_GRID[best])), key=lambda v: v.log_likelihood)
+    return max(at(float(found.x)), at(float(_GRID[best])), key=lambda v: v.log_likelihood)
 
 
 def heritability_standard_error(contrasts: Contrasts, h: float) -> float:

@@ -7,25 +7,36 @@ from typing import Self
 import numpy as np
 
 from genialearn._arrays import FloatArray
-from genialearn._checks import check_between
+from genialearn._checks import check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError, SettingError
-from genialearn.mixed_models import variance
-from genialearn.mixed_models.exact import TraitModel, fit_trait_models
+from genialearn.mixed_models import exact, iterative, variance
+from genialearn.mixed_models.fits import TraitFits
+from genialearn.mixed_models.solvers import SOLVERS, choose_solver
 from genialearn.predictors.estimator import Estimator
 from genialearn.relationships import GenomicScale
 
+RELATIONSHIPS = ("vanraden1", "vanraden2")
+"""The forms of G that can be asked for."""
+
 
 class GBLUP(Estimator):
-    """Genomic best linear unbiased prediction, every trait by itself, exact.
+    """Genomic best linear unbiased prediction, every trait by itself.
 
-    y = X b + Z g + e, var(g) = G s2g, var(e) = W^-1 s2e, with VanRaden's first G of the training animals and variances
+    y = X b + Z g + e, var(g) = G s2g, var(e) = W^-1 s2e, with VanRaden's G of the training animals and variances
     by REML. Missing genotypes count as the mean; records may be repeated and weighted; fixed effects differ by trait.
 
     Parameters
     ----------
     heritability
         One value for all traits, or one a trait; None estimates each by REML.
+    relationships
+        "vanraden1", or "vanraden2" for standardised markers.
+    solver
+        "exact" decomposes the relationships of each pattern of records; "iterative" needs no matrix of animals by
+        animals; "auto" takes the exact one where it is cheap, by numbers of animals, markers and patterns alone.
+    seed
+        Of the random vectors of the iterative solver.
 
     Attributes
     ----------
@@ -37,6 +48,8 @@ class GBLUP(Estimator):
         Effect of one copy of the counted allele of `scale_.markers`, shape (markers, traits).
     models_
         The fitted model of each trait, with variances and fixed effects.
+    solver_
+        The solver that was used.
     scale_
         Marker map and allele frequencies of the training animals.
 
@@ -48,26 +61,45 @@ class GBLUP(Estimator):
 
     requires = frozenset({"genotypes"})
 
-    def __init__(self, *, heritability: float | list[float] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        heritability: float | list[float] | None = None,
+        relationships: str = "vanraden1",
+        solver: str = "auto",
+        seed: int = 1,
+    ) -> None:
         self.heritability = heritability
+        self.relationships = relationships
+        self.solver = solver
+        self.seed = seed
 
     def fit(self, cohort: Cohort) -> Self:
         """Estimate variances, fixed effects and marker effects from the cohort's records."""
-        cohort = cohort.canonical()
-        self._fit(cohort, GenomicScale.of(cohort.genotypes))
+        self._fit(cohort.canonical())
         return self
 
-    def _fit(self, cohort: Cohort, scale: GenomicScale) -> FloatArray:
-        """Fit on a canonical cohort and return its relationships."""
-        relationships = scale.relationships(cohort.genotypes)
-        self.scale_ = scale
-        self.models_ = fit_trait_models(cohort, relationships, self._given(len(cohort.traits)))
+    def _fit(self, cohort: Cohort) -> TraitFits:
+        """Fit on a canonical cohort and return what was fitted."""
+        check_known("relationships", self.relationships, RELATIONSHIPS)
+        check_known("solver", self.solver, SOLVERS)
+        given = self._given(len(cohort.traits))
+        self.scale_ = GenomicScale.of(cohort.genotypes, standardised=self.relationships == "vanraden2")
+        self.solver_ = choose_solver(cohort) if self.solver == "auto" else self.solver
+        fits: TraitFits
+        if self.solver_ == "exact":
+            fits = exact.fit_trait_models(cohort, self.scale_.relationships(cohort.genotypes), given)
+            self.marker_effects_ = self.scale_.marker_effects(cohort.genotypes, _dual(fits))
+        else:
+            kernel = self.scale_.operator(cohort.genotypes)
+            fits = iterative.fit_trait_models(cohort, kernel, given, rng=np.random.default_rng(self.seed))
+            self.marker_effects_ = kernel.marker_effects(_dual(fits))
+        self.models_ = list(fits.models)
         self.heritability_ = np.array([model.variances.heritability for model in self.models_])
         self.heritability_se_ = np.array([model.heritability_se for model in self.models_])
         self.mean_ = np.array([model.mean for model in self.models_])
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
-        self.marker_effects_ = scale.marker_effects(cohort.genotypes, _dual(self.models_))
-        return relationships
+        return fits
 
     def _given(self, n_traits: int) -> list[float | None]:
         if self.heritability is None:
@@ -97,5 +129,5 @@ def within_bounds(predictions: FloatArray, binary: np.ndarray) -> FloatArray:
     return np.where(binary, np.clip(predictions, 0.0, 1.0), predictions)
 
 
-def _dual(models: list[TraitModel]) -> FloatArray:
-    return np.column_stack([model.dual for model in models])
+def _dual(fits: TraitFits) -> FloatArray:
+    return np.column_stack([model.dual for model in fits.models])

@@ -10,10 +10,9 @@ from scipy.stats import norm
 from genialearn._arrays import FloatArray, IntArray, StrArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
-from genialearn.mixed_models.exact import adjusted_by_animal, out_of_fold_breeding_values
+from genialearn.mixed_models.fits import adjusted_by_animal
 from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.trait_map import TraitMap
-from genialearn.relationships import GenomicScale
 from genialearn.validation.splits import blocks
 from genialearn.validation.tests import holm
 
@@ -31,7 +30,7 @@ class Hybrid(GBLUP):
 
     Parameters
     ----------
-    heritability
+    heritability, relationships, solver
         As in `GBLUP`.
     degree
         Of the curves between traits.
@@ -61,28 +60,27 @@ class Hybrid(GBLUP):
         self,
         *,
         heritability: float | list[float] | None = None,
+        relationships: str = "vanraden1",
+        solver: str = "auto",
         degree: int = 3,
         folds: int = 10,
         gate_level: float = 0.05,
         seed: int = 1,
     ) -> None:
-        super().__init__(heritability=heritability)
+        super().__init__(heritability=heritability, relationships=relationships, solver=solver, seed=seed)
         self.degree = degree
         self.folds = folds
         self.gate_level = gate_level
-        self.seed = seed
 
     def fit(self, cohort: Cohort) -> Self:
         """Fit GBLUP, the map between traits and its gates."""
         check_at_least("hybrid folds", self.folds, 3)
         check_between("hybrid gate_level", self.gate_level, 0, 0.5)
         cohort = cohort.canonical()
-        relationships = self._fit(cohort, GenomicScale.of(cohort.genotypes))
+        fits = self._fit(cohort)
         folds = np.random.default_rng(self.seed).permutation(len(cohort)) % self.folds
         map_folds = folds % _MAP_FOLDS
-        self.out_of_fold_ = np.column_stack(
-            [out_of_fold_breeding_values(model, relationships, folds) for model in self.models_]
-        )
+        self.out_of_fold_ = fits.out_of_fold_breeding_values(folds)
         records, weights = adjusted_by_animal(self.models_, len(cohort))
         corrections = self._out_of_fold_corrections(records, weights, map_folds)
         errors = records - self.mean_ - self.out_of_fold_

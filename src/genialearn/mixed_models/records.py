@@ -1,0 +1,213 @@
+"""Records of many traits as one linear system a trait, on one relationship operator that all share.
+
+With the incidence Z of animals on a trait's records, weights W and fixed effects X, the contrasts S W^1/2 y, for
+S = I - W^1/2 X (X'WX)^-1 X' W^1/2, have variance s2g K + s2e S, K = S W^1/2 Z G Z' W^1/2 S. A product with K of any
+number of traits costs one product with G: holes, weights and fixed effects are cheap on either side of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from genialearn._arrays import FloatArray, IntArray
+from genialearn.cohorts import Cohort
+from genialearn.errors import AlignmentError
+from genialearn.linalg.low_rank import LowRank
+from genialearn.linalg.operators import LinearOperator
+from genialearn.mixed_models.projections import Projection
+from genialearn.records import Design, design
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Records that some traits have in common, with their weights and fixed effects.
+
+    Parameters
+    ----------
+    records
+        Rows of the cohort's record table, shape (records of the pattern,).
+    animals
+        Row of each record's animal, shape (records of the pattern,).
+    root_weights
+        Square roots of the weights, shape (records of the pattern,).
+    effects
+        X.
+    projection
+        Least squares on W^1/2 X.
+    """
+
+    records: IntArray
+    animals: IntArray
+    root_weights: FloatArray
+    effects: Design
+    projection: Projection
+
+    @classmethod
+    def of(cls, cohort: Cohort, column: int, records: IntArray, root_weights: FloatArray) -> Pattern:
+        """Return the pattern of some records of a trait."""
+        trait = cohort.traits[column]
+        if not len(records):
+            raise AlignmentError(
+                f"trait {trait.name}",
+                expected="records of the training animals",
+                found="none",
+                advice="Leave the trait out with --trait, or use another --split.",
+            )
+        effects = design(trait.fixed, cohort.records.effects.iloc[records])
+        return cls.with_effects(records, cohort.record_rows[records], root_weights, effects)
+
+    @classmethod
+    def with_effects(cls, records: IntArray, animals: IntArray, root_weights: FloatArray, effects: Design) -> Pattern:
+        """Return the pattern of records with these fixed effects."""
+        weighted = sparse.csc_matrix(sparse.diags(root_weights) @ effects.matrix)
+        return cls(records, animals, root_weights, effects, Projection(weighted))
+
+    def select(self, kept: IntArray) -> Pattern:
+        """Return the pattern of some of these records."""
+        effects = Design(sparse.csc_matrix(self.effects.matrix[kept]), self.effects.names)
+        return Pattern.with_effects(self.records[kept], self.animals[kept], self.root_weights[kept], effects)
+
+    def free(self, values: FloatArray) -> FloatArray:
+        """Return S W^1/2 y for records y (records, columns)."""
+        return self.projection.remove(self.root_weights[:, None] * values)
+
+    def to_animals(self, values: FloatArray, n_animals: int) -> FloatArray:
+        """Return Z' W^1/2 v for contrasts v (records, columns): shape (animals, columns)."""
+        weighted = self.root_weights[:, None] * values
+        if self._one_each:
+            out = np.zeros((n_animals, values.shape[1]))
+            out[self.animals] = weighted
+            return out
+        columns = [np.bincount(self.animals, weights=column, minlength=n_animals) for column in weighted.T]
+        return np.column_stack(columns).astype(np.float64)
+
+    @cached_property
+    def _one_each(self) -> bool:
+        """Whether no animal has two records."""
+        return bool(np.all(np.diff(self.animals) > 0))
+
+    def to_contrasts(self, animal_values: FloatArray) -> FloatArray:
+        """Return S W^1/2 Z u for values u of animals (animals, columns): shape (records, columns)."""
+        return self.projection.remove(self.root_weights[:, None] * animal_values[self.animals])
+
+    @property
+    def n_contrasts(self) -> int:
+        """Records less independent fixed effects."""
+        return len(self.records) - self.projection.rank
+
+
+def patterns(cohort: Cohort) -> list[Pattern]:
+    """Return the pattern of each trait; equal ones are the same object."""
+    known: dict[tuple[bytes, bytes, str], Pattern] = {}
+    found = []
+    for column, trait in enumerate(cohort.traits):
+        records = np.flatnonzero(np.isfinite(cohort.records.values[:, column]))
+        roots = np.sqrt(cohort.records.weights[records, column])
+        key = records.tobytes(), roots.tobytes(), trait.fixed
+        if key not in known:
+            known[key] = Pattern.of(cohort, column, records, roots)
+        found.append(known[key])
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class RecordSystems:
+    """The matrices K of some columns, each of one pattern; a column's values stand in its first rows, then zeros.
+
+    Parameters
+    ----------
+    kernel
+        G of all animals.
+    columns
+        The pattern of each column.
+    """
+
+    kernel: LinearOperator
+    columns: list[Pattern]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of every array of values: the records of the longest pattern."""
+        return max(len(pattern.records) for pattern in self.columns)
+
+    def grouped(self, which: IntArray) -> list[tuple[Pattern, IntArray]]:
+        """Return each pattern among some columns, with its places among them."""
+        places: dict[int, list[int]] = {}
+        for place, column in enumerate(which):
+            places.setdefault(id(self.columns[column]), []).append(place)
+        return [(self.columns[which[found[0]]], np.array(found)) for found in places.values()]
+
+    def to_animals(self, values: FloatArray, which: IntArray) -> FloatArray:
+        """Return Z' W^1/2 v, shape (animals, columns)."""
+        n_animals = self.kernel.shape[0]
+        out = np.empty((n_animals, len(which)))
+        for pattern, places in self.grouped(which):
+            out[:, places] = pattern.to_animals(values[: len(pattern.records), places], n_animals)
+        return out
+
+    def to_contrasts(self, animal_values: FloatArray, which: IntArray) -> FloatArray:
+        """Return S W^1/2 Z u, shape (rows, columns)."""
+        out = np.zeros((self.n_rows, len(which)))
+        for pattern, places in self.grouped(which):
+            out[: len(pattern.records), places] = pattern.to_contrasts(animal_values[:, places])
+        return out
+
+    def product(self, values: FloatArray, which: IntArray) -> FloatArray:
+        """Return K v, shape (rows, columns)."""
+        return self.to_contrasts(self.kernel.matmat(self.to_animals(values, which)), which)
+
+    def stacked(self, values: list[FloatArray]) -> FloatArray:
+        """Return vectors of the columns' own lengths as one array, shape (rows, columns)."""
+        out = np.zeros((self.n_rows, len(values)))
+        for column, value in enumerate(values):
+            out[: len(value), column] = value
+        return out
+
+
+class LowRankPreconditioner:
+    """An approximate inverse of h K + (1 - h) I that knows the dominant part of G.
+
+    K is taken as A A' + r S, A = S W^1/2 Z U D^1/2 and r what the dominant part leaves of G's diagonal. By Woodbury's
+    formula the inverse is (I - A (A'A + c I)^-1 A') / c up to a factor, c = r + (1 - h) / h; one eigendecomposition of
+    A'A a pattern serves every h.
+
+    Parameters
+    ----------
+    systems
+        The columns.
+    part
+        U and D.
+    heritabilities
+        h of each column.
+    """
+
+    def __init__(self, systems: RecordSystems, part: LowRank, heritabilities: FloatArray) -> None:
+        self._systems = systems
+        roots = np.sqrt(part.values)
+        self._factor = (part.vectors * roots).astype(np.float32)
+        rest = float(np.mean(systems.kernel.diagonal() - np.einsum("ij,ij->i", self._factor, self._factor)))
+        self._shift = max(rest, 0.0) + (1 - heritabilities) / heritabilities
+        self._spectra: dict[int, tuple[FloatArray, FloatArray]] = {}
+
+    def _spectrum(self, pattern: Pattern) -> tuple[FloatArray, FloatArray]:
+        """Return eigenvalues and eigenvectors of A'A."""
+        if id(pattern) not in self._spectra:
+            weighted = self._factor[pattern.animals] * pattern.root_weights[:, None].astype(np.float32)
+            free = pattern.projection.remove(weighted.astype(np.float64)).astype(np.float32)
+            values, vectors = np.linalg.eigh((free.T @ free).astype(np.float64))
+            self._spectra[id(pattern)] = np.maximum(values, 0.0), vectors
+        return self._spectra[id(pattern)]
+
+    def __call__(self, values: FloatArray, which: IntArray) -> FloatArray:
+        """Return the approximate inverse times values, shape (rows, columns)."""
+        inner = (self._factor.T @ self._systems.to_animals(values, which).astype(np.float32)).astype(np.float64)
+        for pattern, places in self._systems.grouped(which):
+            eigenvalues, vectors = self._spectrum(pattern)
+            rotated = vectors.T @ inner[:, places]
+            inner[:, places] = vectors @ (rotated / (eigenvalues[:, None] + self._shift[which[places]]))
+        outer = (self._factor @ inner.astype(np.float32)).astype(np.float64)
+        return (values - self._systems.to_contrasts(outer, which)) / self._shift[which]

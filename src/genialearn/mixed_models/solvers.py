@@ -1,0 +1,53 @@
+"""Which solver fits single-trait models: a rule of sizes alone, so that a repetition takes the same one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from genialearn.cohorts import Cohort
+from genialearn.mixed_models.stochastic import number_of_probes
+
+SOLVERS = ("auto", "exact", "iterative")
+
+_ALWAYS_EXACT = 3_000
+"""Records of a trait up to which the exact solver is taken without further thought."""
+
+_NEVER_EXACT = 12_000
+"""Records of a trait from which on it isn't: matrices of more than 1.2 GB, several of them."""
+
+_PER_CUBE, _PER_GENOTYPE = 1.7e-10, 1.2e-11
+"""Seconds of an eigendecomposition by records cubed, and of a product by genotype and column, on two cores."""
+
+_PRODUCTS = 40
+"""What a Lanczos run takes."""
+
+
+def choose_solver(cohort: Cohort) -> str:
+    """Return "exact" or "iterative": whichever is quicker, by patterns of records and sizes."""
+    sizes = pattern_sizes(cohort)
+    largest = max(sizes, default=0)
+    if largest <= _ALWAYS_EXACT:
+        return "exact"
+    if largest > _NEVER_EXACT:
+        return "iterative"
+    return "exact" if _exact_seconds(sizes) <= _iterative_seconds(cohort, sizes) else "iterative"
+
+
+def pattern_sizes(cohort: Cohort) -> list[int]:
+    """Return the number of records of each pattern: of each set of records that traits share with fixed effects."""
+    records = cohort.records
+    keys = {
+        (np.isfinite(records.values[:, t]).tobytes(), records.weights[:, t].tobytes(), trait.fixed): t
+        for t, trait in enumerate(cohort.traits)
+    }
+    return [int(np.isfinite(records.values[:, t]).sum()) for t in keys.values()]
+
+
+def _exact_seconds(sizes: list[int]) -> float:
+    return _PER_CUBE * float(np.sum(np.array(sizes, dtype=np.float64) ** 3))
+
+
+def _iterative_seconds(cohort: Cohort, sizes: list[int]) -> float:
+    columns = len(cohort.traits) + sum(number_of_probes(size) for size in sizes)
+    n_animals, n_markers = cohort.genotypes.shape
+    return _PER_GENOTYPE * _PRODUCTS * columns * n_animals * n_markers

@@ -1,0 +1,226 @@
+"""REML of many traits at once from products with the relationships alone.
+
+The restricted likelihood needs y'(h K + (1 - h) I)^-1 y and log|h K + (1 - h) I| on the contrasts. Lanczos runs give
+both for every h: the first from the trait's own contrasts, the second as an average over random vectors of signs
+(Hutchinson 1990; in REML so: Border and Becker 2019, BMC Bioinformatics 20:411, doi:10.1186/s12859-019-2978-z). Random
+vectors are shared by the traits of a pattern, products by all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genialearn._arrays import FloatArray, IntArray
+from genialearn.errors import ConvergenceError
+from genialearn.linalg.lanczos import Lanczos, Quadrature
+from genialearn.linalg.operators import LinearOperator
+from genialearn.mixed_models import variance
+from genialearn.mixed_models.records import Pattern, RecordSystems
+from genialearn.mixed_models.variance import Variances
+
+_FEWEST_STEPS, _MOST_STEPS, _STRIDE = 20, 240, 10
+_SETTLED = 0.02
+"""Lanczos runs end when no heritability moves by more than this share of its standard error."""
+
+_WIDEST = 144
+"""Columns of a batch at most, unless one pattern alone needs more: three passes' worth."""
+
+Progress = Callable[[str, float], None]
+"""Told what runs and what share of it is done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """The variances of one trait, estimated from random vectors.
+
+    Parameters
+    ----------
+    variances
+        At the maximum of the approximate likelihood.
+    heritability_se
+        Of the heritability: sampling of records and random vectors both.
+    n_steps
+        Products that the estimate took.
+    """
+
+    variances: Variances
+    heritability_se: float
+    n_steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class StochasticLikelihood:
+    """The restricted likelihood of one trait as a function of h, as `variance.Contrasts` has it exactly.
+
+    Parameters
+    ----------
+    own
+        Quadrature from the trait's contrasts.
+    probes
+        Quadratures from random vectors.
+    n_contrasts
+        Records less fixed effects.
+    """
+
+    own: Quadrature
+    probes: tuple[Quadrature, ...]
+    n_contrasts: int
+
+    def at(self, h: float) -> Variances:
+        """Return the variances given h, and their restricted log likelihood."""
+        n = self.n_contrasts
+        total = max(float(np.sum(self.own.weights / (h * self.own.nodes + 1 - h))) / n, variance.NO_VARIANCE)
+        log_determinant = self._trace(lambda d: np.log(np.maximum(h * d + 1 - h, 1e-12)))
+        return Variances(h, total, -0.5 * (n * (np.log(total) + 1) + log_determinant))
+
+    def information(self, h: float) -> float:
+        """Return the expected information on h, s2 profiled out."""
+        n = self.n_contrasts
+        first = self._trace(lambda d: (d - 1) / (h * d + 1 - h)) / n
+        second = self._trace(lambda d: ((d - 1) / (h * d + 1 - h)) ** 2) / n
+        return 0.5 * n * (second - first**2)
+
+    def _trace(self, function: Callable[[FloatArray], FloatArray]) -> float:
+        """Return the average of the quadratures of a function, each scaled to the known dimension of the contrasts."""
+        shares = [np.sum(probe.weights * function(probe.nodes)) / np.sum(probe.weights) for probe in self.probes]
+        return self.n_contrasts * float(np.mean(shares))
+
+
+def number_of_probes(n_records: int) -> int:
+    """Return how many random vectors make their own error small beside that of the records.
+
+    With m of them the variance of a heritability grows by a share of 1/m, whatever the number of records; the fewer
+    the records, the cheaper and the more useful is another one.
+    """
+    return int(np.clip(round(640_000 / max(n_records, 1)), 10, 46))
+
+
+def estimate_variances(
+    kernel: LinearOperator,
+    traits: Sequence[tuple[str, Pattern, FloatArray]],
+    *,
+    rng: np.random.Generator,
+    probes: int | None = None,
+    progress: Progress = lambda what, share: None,
+) -> list[Estimate]:
+    """Return the REML estimates of many traits.
+
+    Parameters
+    ----------
+    kernel
+        G of all animals.
+    traits
+        Name, pattern and contrasts S W^1/2 y (records,) of each.
+    rng
+        Draws the random vectors.
+    probes
+        How many random vectors a pattern gets; None for a number that fits its records.
+    progress
+        Told how far it is.
+
+    Raises
+    ------
+    AlignmentError
+        Where a trait has too few records for its fixed effects.
+    ConvergenceError
+        Where the heritabilities haven't settled after 240 products.
+    """
+    for name, pattern, _ in traits:
+        variance.refuse_too_few(pattern.n_contrasts, name)
+    out: dict[int, Estimate] = {}
+    for batch in _batches([pattern for _, pattern, _ in traits], probes):
+        chosen = [traits[place] for place in batch]
+        progress("variance components", len(out) / len(traits))
+        found = _estimate_batch(kernel, chosen, rng=rng, probes=probes)
+        out.update(zip(batch, found, strict=True))
+    return [out[place] for place in range(len(traits))]
+
+
+def _batches(of_traits: Sequence[Pattern], probes: int | None) -> list[list[int]]:
+    """Return places of traits in batches: those of a pattern together, as many patterns as fit."""
+    by_pattern: dict[int, list[int]] = {}
+    for place, pattern in enumerate(of_traits):
+        by_pattern.setdefault(id(pattern), []).append(place)
+    batches: list[list[int]] = []
+    room = 0
+    for places in by_pattern.values():
+        needed = len(places) + (probes or number_of_probes(len(of_traits[places[0]].records)))
+        if needed > room:
+            batches.append([])
+            room = _WIDEST
+        batches[-1].extend(places)
+        room -= needed
+    return batches
+
+
+def _estimate_batch(
+    kernel: LinearOperator,
+    traits: Sequence[tuple[str, Pattern, FloatArray]],
+    *,
+    rng: np.random.Generator,
+    probes: int | None,
+) -> list[Estimate]:
+    unique = {id(pattern): pattern for _, pattern, _ in traits}
+    counts = {key: probes or number_of_probes(len(pattern.records)) for key, pattern in unique.items()}
+    columns = [pattern for _, pattern, _ in traits]
+    starts = [contrasts for _, _, contrasts in traits]
+    places: dict[int, IntArray] = {}
+    for key, pattern in unique.items():
+        places[key] = np.arange(counts[key]) + len(columns)
+        columns += [pattern] * counts[key]
+        starts += list(pattern.projection.remove(_signs(len(pattern.records), counts[key], rng)).T)
+    systems = RecordSystems(kernel, columns)
+    run = Lanczos(systems.product, systems.stacked(starts))
+    run.extend(_FEWEST_STEPS)
+    before = _maxima(run, traits, places)
+    while run.n_steps < _MOST_STEPS:
+        run.extend(_STRIDE)
+        now = _maxima(run, traits, places)
+        if all(_settled(a, b) for a, b in zip(before, now, strict=True)):
+            return now
+        before = now
+    raise ConvergenceError(
+        "variance components",
+        expected=f"heritabilities that settle within {_MOST_STEPS} products",
+        found="some that still move",
+        advice="Use the exact solver (--solver exact), or give the heritability.",
+    )
+
+
+def _signs(n_records: int, n_vectors: int, rng: np.random.Generator) -> FloatArray:
+    return rng.integers(0, 2, (n_records, n_vectors)).astype(np.float64) * 2 - 1
+
+
+def _settled(before: Estimate, now: Estimate) -> bool:
+    moved = abs(now.variances.heritability - before.variances.heritability)
+    return moved <= _SETTLED * now.heritability_se or moved < 1e-4
+
+
+def _maxima(
+    run: Lanczos, traits: Sequence[tuple[str, Pattern, FloatArray]], places: dict[int, IntArray]
+) -> list[Estimate]:
+    """Return each trait's estimate after the steps so far."""
+    probes = {key: tuple(run.quadrature(int(column)) for column in columns) for key, columns in places.items()}
+    found = []
+    for column, (_, pattern, _) in enumerate(traits):
+        likelihood = StochasticLikelihood(run.quadrature(column), probes[id(pattern)], pattern.n_contrasts)
+        variances = variance.maximum(likelihood.at)
+        information = likelihood.information(variances.heritability)
+        spread = np.sqrt((1 + 1 / len(likelihood.probes)) / information) if information > 0 else np.nan
+        found.append(Estimate(variances, float(spread), run.n_steps))
+    return found
+
+
+def given_variances(
+    traits: Sequence[tuple[str, Pattern, FloatArray]], heritabilities: FloatArray, solved: FloatArray
+) -> list[Variances]:
+    """Return variances at given heritabilities: s2 = y'(h K + (1 - h) I)^-1 y / n, from solutions (rows, traits)."""
+    found = []
+    for (_, pattern, contrasts), h, solution in zip(traits, heritabilities, solved.T, strict=True):
+        squares = float(contrasts @ solution[: len(contrasts)])
+        total = max(squares / pattern.n_contrasts, variance.NO_VARIANCE)
+        found.append(Variances(float(h), total, float("nan")))
+    return found
