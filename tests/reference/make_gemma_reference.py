@@ -4,12 +4,14 @@
     python tests/reference/make_gemma_reference.py
 
 `gemma/variances.tsv`: by REML of the linear mixed model, with and without the fixed effects herd and age.
+`gemma/covariances.tsv`: of two or three traits at once, by its multivariate model (Zhou and Stephens 2014, Nat Methods
+11:407, doi:10.1038/nmeth.2848), of the animals that have records of all of them.
 `gemma/breeding_values.tsv`: of the records of each trait, by its ridge regression (`-bslmm 2`), which knows no fixed
 effects; NA where there is no record.
 
 GEMMA's relationships are K = XX'/p with X the dosages minus their means, missing ones at their means, and p markers.
 VanRaden's are G = XX'/k with k = 2 sum f(1 - f). So s2g of G is vg k/p, and h2 = vg k/p / (vg k/p + ve). GEMMA's "pve"
-instead multiplies vg by the mean diagonal of K, centred on the animals with a record.
+instead multiplies vg by the mean diagonal of K, centred on the animals with a record. Likewise S_g of G is Vg k/p.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ HERE = Path(__file__).parent
 COHORT = HERE / "cohort"
 TRAITS = ("milk", "fat", "stature")
 ALL_MARKERS = ("-notsnp", "-maf", "0", "-miss", "1", "-hwe", "0", "-r2", "1")
+TRAIT_SETS = ((0, 1), (0, 2), (1, 2), (0, 1, 2))
 FIGURES = {"vg": "vg estimate in the null model", "ve": "ve estimate in the null model"}
 FIGURES |= {"pve": "pve estimate in the null model", "pve_se": r"se\(pve\) in the null model"}
 
@@ -71,14 +74,30 @@ def variances(folder: Path, trait: int, *, fixed: bool) -> dict[str, str]:
     return {name: _found(rf"## {words} = (\S+)", log) for name, words in FIGURES.items()}
 
 
+def covariances(folder: Path, traits: tuple[int, ...], *, fixed: bool) -> list[list[str]]:
+    """Return GEMMA's REML estimates for some traits: of each pair vg, its standard error, ve, its standard error."""
+    model = ["-lmm", "1", "-nrp", "1e-8", "-o", "mvlmm", *(["-c", "fixed.txt"] if fixed else [])]
+    gemma(folder, *_records_of(*traits), *model)
+    log = (folder / "mvlmm.log.txt").read_text()
+    columns = [_found(pattern, log).split() for matrix in ("Vg", "Ve") for pattern in _triangles(matrix)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _triangles(matrix: str) -> tuple[str, str]:
+    """Return what finds the lower triangles of a matrix by REML and of its standard errors, which follow it."""
+    triangle = r"((?:[-+.\de]+\s+)+)"
+    estimate = rf"## REMLE estimate for {matrix} in the null model: \n"
+    return estimate + triangle, rf"{estimate}[^#]+## se\({matrix}\): \n{triangle}"
+
+
 def breeding_values(folder: Path, trait: int) -> list[str]:
     """Return GEMMA's breeding values of one trait, NA where there is no record."""
     gemma(folder, *_records_of(trait), "-bslmm", "2", "-o", "ridge")
     return (folder / "ridge.bv.txt").read_text().split()
 
 
-def _records_of(trait: int) -> list[str]:
-    return ["-bfile", "records", "-k", "k.cXX.txt", "-n", str(trait + 1), *ALL_MARKERS]
+def _records_of(*traits: int) -> list[str]:
+    return ["-bfile", "records", "-k", "k.cXX.txt", "-n", *(str(trait + 1) for trait in traits), *ALL_MARKERS]
 
 
 def _found(pattern: str, text: str) -> str:
@@ -112,6 +131,18 @@ def write_variances(folder: Path, out: Path) -> None:
     write_rows(out / "variances.tsv", rows)
 
 
+def write_covariances(folder: Path, out: Path) -> None:
+    """Write `covariances.tsv`."""
+    rows = [["traits", "fixed", "one", "other", "vg", "vg_se", "ve", "ve_se"]]
+    for traits in TRAIT_SETS:
+        names = [TRAITS[trait] for trait in traits]
+        pairs = [[names[i], names[j]] for i in range(len(names)) for j in range(i + 1)]
+        for fixed in ("", "herd + age"):
+            found = covariances(folder, traits, fixed=bool(fixed))
+            rows += [[" ".join(names), fixed, *pair, *row] for pair, row in zip(pairs, found, strict=True)]
+    write_rows(out / "covariances.tsv", rows)
+
+
 def write_breeding_values(folder: Path, out: Path) -> None:
     """Write `breeding_values.tsv`."""
     columns = [[row["id"] for row in rows_of("traits.tsv")]]
@@ -133,6 +164,7 @@ def main(out: Path) -> None:
         write_fixed_effects(folder)
         gemma(folder, "-bfile", "everyone", "-gk", "1", "-o", "k", *ALL_MARKERS)
         write_variances(folder, out)
+        write_covariances(folder, out)
         write_breeding_values(folder, out)
 
 

@@ -6,12 +6,17 @@ import csv
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from make_gemma_reference import markers_per_divisor
 
+from cohorts_for_tests import with_values
 from genialearn.cohorts import Cohort, CohortFiles, read_cohort
+from genialearn.mixed_models.exact import record_patterns
+from genialearn.mixed_models.multivariate import Covariances, multivariate_reml
 from genialearn.predictors.gblup import GBLUP
 from genialearn.relationships import GenomicScale
 
@@ -70,6 +75,48 @@ def mean_diagonal(column: int) -> float:
     return float(np.mean(np.diag(relationships)) - relationships.mean())
 
 
+@cache
+def covariances(traits: str, fixed: str) -> Covariances:
+    """Return the estimates for some traits, from the animals that have records of all of them."""
+    whole = cohort(fixed).canonical()
+    columns = [trait_column(name) for name in traits.split()]
+    values = whole.records.values.copy()
+    values[~np.isfinite(values[:, columns]).all(axis=1)] = np.nan
+    relationships = GenomicScale.of(whole.genotypes).relationships(whole.genotypes)
+    pattern = record_patterns(with_values(whole, values), relationships)[columns[0]]
+    contrasts = pattern.spectrum.vectors.T @ values[np.ix_(pattern.records, columns)]
+    return multivariate_reml(pattern.spectrum.values, contrasts)
+
+
+@pytest.mark.parametrize(
+    "row", stored("covariances.tsv"), ids=lambda row: "-".join(row[key] for key in ("traits", "fixed", "one", "other"))
+)
+class TestCovariances:
+    def test_estimates(self, row: dict[str, str]) -> None:
+        found, place = covariances(row["traits"], row["fixed"]), place_of(row)
+
+        assert pytest.approx(float(row["vg"]) * divisor(), rel=1e-4) == found.genetic[place]
+        assert pytest.approx(float(row["ve"]), rel=1e-4) == found.residual[place]
+
+    def test_standard_errors(self, row: dict[str, str]) -> None:
+        """GEMMA's are from the observed information."""
+        found, place = covariances(row["traits"], row["fixed"]), place_of(row)
+
+        assert pytest.approx(float(row["vg_se"]) * divisor(), rel=1e-4) == found.genetic_se[place]
+        assert pytest.approx(float(row["ve_se"]), rel=1e-4) == found.residual_se[place]
+
+
+def place_of(row: dict[str, str]) -> tuple[int, int]:
+    names = row["traits"].split()
+    return names.index(row["one"]), names.index(row["other"])
+
+
+def divisor() -> float:
+    """Return k/p, which turns GEMMA's genetic covariances to those of G."""
+    p, k = markers_per_divisor()
+    return k / p
+
+
 @pytest.mark.parametrize("trait", ["milk", "fat", "stature"])
 def test_breeding_values(trait: str, models: dict[str, GBLUP]) -> None:
     """GEMMA's are those of the animals with a record, centred on them."""
@@ -85,7 +132,7 @@ def test_breeding_values(trait: str, models: dict[str, GBLUP]) -> None:
 def test_the_script_makes_the_stored_numbers(tmp_path: Path) -> None:
     subprocess.run([sys.executable, HERE / "make_gemma_reference.py", tmp_path], check=True)
 
-    for name in ("variances.tsv", "breeding_values.tsv"):
+    for name in ("variances.tsv", "covariances.tsv", "breeding_values.tsv"):
         for expected, actual in zip(stored(name), stored(name, tmp_path), strict=True):
             assert expected.keys() == actual.keys()
             for column in expected:
