@@ -26,6 +26,7 @@ OPTIONS = {
     "simulate": ["FOLDER", "--animals", "--markers", "--n-traits", "--architecture", *RUNNING],
     "check": ["COHORT", *INPUT, "--debug"],
     "compare": ["COHORT", "--model", "--split", "--out", *INPUT, *RUNNING],
+    "variance": ["COHORT", "--out", "--relationships", "--solver", *INPUT, *RUNNING],
     "report": ["RUN", "--debug"],
 }
 

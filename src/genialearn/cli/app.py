@@ -25,11 +25,12 @@ from genialearn.cli import options as opt
 from genialearn.cli.display import Display
 from genialearn.errors import GenialearnError, InputError
 from genialearn.predictors import CATALOGUE
-from genialearn.report.wording import count
+from genialearn.report.wording import count, decimal
 
 if TYPE_CHECKING:
     from genialearn.cohorts import Cohort, CohortFiles
     from genialearn.experiments import Plan
+    from genialearn.experiments.estimation import Task
 
 app = typer.Typer(
     name="genialearn",
@@ -68,6 +69,21 @@ Out = Annotated[
     Path,
     typer.Option("--out", metavar="FOLDER", help="Folder for the results; with an unfinished run in it, resumes that."),
 ]
+Results = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results.")]
+Relationships = Annotated[
+    str,
+    typer.Option(
+        "--relationships", metavar="NAME",
+        help="Genomic relationships: vanraden1, or vanraden2 for markers of equal variance.",
+    ),
+]  # fmt: skip
+Solver = Annotated[
+    str,
+    typer.Option(
+        "--solver", metavar="NAME",
+        help="exact: with matrices of animals by animals; iterative: without, for many animals; auto: the quicker.",
+    ),
+]  # fmt: skip
 Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
 Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
 Traits = Annotated[int, typer.Option("--n-traits", metavar="N", help=f"Number of traits, 1 to {N_TRAITS}.")]
@@ -196,6 +212,43 @@ def compare(
 
 
 @app.command()
+@opt.takes_cohort
+def variance(
+    *,
+    files: opt.Files,
+    out: Results = Path("runs/variance"),
+    relationships: Relationships = "vanraden1",
+    solver: Solver = "auto",
+    seed: opt.Seed = 1,
+    threads: opt.Threads = 0,
+    force: opt.Force = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Estimate heritabilities, breeding values and marker effects of all traits by GBLUP, into tables."""
+    from genialearn.experiments.estimation import variance as estimate
+
+    display = Display(quiet=quiet)
+    with display.progress() as progress:
+        estimates = estimate(
+            files,
+            out,
+            relationships=relationships,
+            solver=solver,
+            seed=seed,
+            threads=threads,
+            force=force,
+            command=_command_line(),
+            announce=lambda task: _announce_task(display, task),
+            progress=lambda what, share: progress(what, round(100 * share), 100),
+        )
+    display.result("trait\th2\tse")
+    for name, trait in zip(estimates.names, estimates.model.models_, strict=True):
+        display.result(f"{name}\t{decimal(trait.variances.heritability)}\t{decimal(trait.heritability_se)}")
+    display.result(f"results: {out}")
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that compare filled.")],
     *,
@@ -241,8 +294,7 @@ def _compare(
     from genialearn.experiments import plan_comparison
     from genialearn.experiments.runs import RunFolder
 
-    command = shlex.join(["genialearn", *sys.argv[1:]])
-    plan = plan_comparison(files, models=models, split=split, seed=seed, threads=threads, command=command)
+    plan = plan_comparison(files, models=models, split=split, seed=seed, threads=threads, command=_command_line())
     folder = RunFolder(out)
     folder.check(plan.content, force=force)
     _announce(display, plan)
@@ -271,6 +323,18 @@ def _announce(display: Display, plan: Plan) -> None:
             f"warning: gblup needs more memory than this process may use, and will most likely be killed. "
             f"Compare on fewer animals, or on a machine with {math.ceil(plan.memory_gib)} GiB."
         )
+
+
+def _announce_task(display: Display, task: Task) -> None:
+    """Say what is about to be estimated, and what it takes."""
+    display.say(_sizes(task.cohort))
+    for line in (*task.reconciliation.lines(), *task.notes):
+        display.say(f"  {line}")
+    display.say(f"{count(len(task.train), 'animal')} with records to learn from; {task.solver} solver")
+
+
+def _command_line() -> str:
+    return shlex.join(["genialearn", *sys.argv[1:]])
 
 
 def _sizes(cohort: Cohort) -> str:

@@ -88,8 +88,15 @@ class CohortFiles:
         return {"genotypes": bed, "markers": bim, "animals": fam, **tables_given, **truths}
 
 
-def read_cohort(files: CohortFiles) -> tuple[Cohort, Reconciliation]:
+def read_cohort(files: CohortFiles, *, keep_unrecorded: bool = False) -> tuple[Cohort, Reconciliation]:
     """Return the cohort of these files on one order of animals, and the report of who and what was dropped.
+
+    Parameters
+    ----------
+    files
+        What to read.
+    keep_unrecorded
+        Whether genotyped animals without any record stay, to be predicted.
 
     Raises
     ------
@@ -106,7 +113,7 @@ def read_cohort(files: CohortFiles) -> tuple[Cohort, Reconciliation]:
     records = _read_records(files)
     weighted = records if files.weights is None else with_weights(records, files.weights)
     pedigree = None if files.pedigree is None else read_pedigree(files.pedigree)
-    cohort, report = align(genotypes, weighted, pedigree)
+    cohort, report = align(genotypes, weighted, pedigree, keep_unrecorded=keep_unrecorded)
     lost = records.animals[(np.isfinite(records.values) & np.isnan(weighted.values)).any(axis=1)]
     if len(lost):
         finding = Finding.of("records without a weight", lost, "dropped")

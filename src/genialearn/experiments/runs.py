@@ -97,7 +97,7 @@ class RunFolder:
 
     def check_free(self, *, force: bool) -> None:
         """Raise `InputError` where no comparison may begin or go on here, whatever its settings."""
-        _check_writable(self.path)
+        check_writable(self.path)
         if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
             return
         found = self._state_of_a_run()
@@ -172,7 +172,7 @@ class RunFolder:
         return facts
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Raise `InputError` where a folder can't be made or filled: what is there of its path must be one that may be."""
     existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
     if existing != path.absolute() and not existing.is_dir():

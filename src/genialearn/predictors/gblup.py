@@ -13,11 +13,16 @@ from genialearn.errors import NotFittedError, SettingError
 from genialearn.mixed_models import exact, iterative, variance
 from genialearn.mixed_models.fits import TraitFits
 from genialearn.mixed_models.solvers import SOLVERS, choose_solver
+from genialearn.mixed_models.stochastic import Progress
 from genialearn.predictors.estimator import Estimator
 from genialearn.relationships import GenomicScale
 
 RELATIONSHIPS = ("vanraden1", "vanraden2")
 """The forms of G that can be asked for."""
+
+
+def _silent(what: str, share: float) -> None:
+    """Tell nobody."""
 
 
 class GBLUP(Estimator):
@@ -50,6 +55,8 @@ class GBLUP(Estimator):
         The fitted model of each trait, with variances and fixed effects.
     solver_
         The solver that was used.
+    mean_diagonal_
+        Mean of the diagonal of the training animals' G.
     scale_
         Marker map and allele frequencies of the training animals.
 
@@ -76,10 +83,22 @@ class GBLUP(Estimator):
 
     def fit(self, cohort: Cohort) -> Self:
         """Estimate variances, fixed effects and marker effects from the cohort's records."""
-        self._fit(cohort.canonical())
+        self.fit_traits(cohort)
         return self
 
-    def _fit(self, cohort: Cohort) -> TraitFits:
+    def fit_traits(self, cohort: Cohort, *, progress: Progress = _silent) -> TraitFits:
+        """Do what `fit` does, and return the models of all traits, of which more can be asked.
+
+        Parameters
+        ----------
+        cohort
+            The training animals; the models' rows are those of `cohort.canonical()`.
+        progress
+            Told what runs and what share of it is done.
+        """
+        return self._fit(cohort.canonical(), progress)
+
+    def _fit(self, cohort: Cohort, progress: Progress = _silent) -> TraitFits:
         """Fit on a canonical cohort and return what was fitted."""
         check_known("relationships", self.relationships, RELATIONSHIPS)
         check_known("solver", self.solver, SOLVERS)
@@ -87,12 +106,20 @@ class GBLUP(Estimator):
         self.scale_ = GenomicScale.of(cohort.genotypes, standardised=self.relationships == "vanraden2")
         self.solver_ = choose_solver(cohort) if self.solver == "auto" else self.solver
         fits: TraitFits
+        progress("relationships", 0.0)
         if self.solver_ == "exact":
-            fits = exact.fit_trait_models(cohort, self.scale_.relationships(cohort.genotypes), given)
+            relationships = self.scale_.relationships(cohort.genotypes)
+            self.mean_diagonal_ = float(np.mean(np.diag(relationships)))
+            progress("variance components", 0.0)
+            fits = exact.fit_trait_models(cohort, relationships, given)
+            progress("marker effects", 0.0)
             self.marker_effects_ = self.scale_.marker_effects(cohort.genotypes, _dual(fits))
         else:
             kernel = self.scale_.operator(cohort.genotypes)
-            fits = iterative.fit_trait_models(cohort, kernel, given, rng=np.random.default_rng(self.seed))
+            self.mean_diagonal_ = float(np.mean(kernel.diagonal()))
+            rng = np.random.default_rng(self.seed)
+            fits = iterative.fit_trait_models(cohort, kernel, given, rng=rng, progress=progress)
+            progress("marker effects", 0.0)
             self.marker_effects_ = kernel.marker_effects(_dual(fits))
         self.models_ = list(fits.models)
         self.heritability_ = np.array([model.variances.heritability for model in self.models_])

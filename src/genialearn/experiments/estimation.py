@@ -1,0 +1,181 @@
+"""`genialearn variance`: variance components, breeding values and marker effects of all traits, in one go."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genialearn._checks import check_at_least, check_known
+from genialearn.cohorts import Cohort, CohortFiles, Reconciliation, read_cohort
+from genialearn.experiments import machine
+from genialearn.experiments.costs import MemoryWatch, Stopwatch
+from genialearn.experiments.estimate_folder import EstimateFolder
+from genialearn.experiments.estimates import Estimates
+from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
+from genialearn.mixed_models.records import patterns
+from genialearn.mixed_models.solvers import SOLVERS, choose_solver
+from genialearn.mixed_models.variance import refuse_too_few
+from genialearn.predictors.gblup import GBLUP, RELATIONSHIPS
+
+Progress = Callable[[str, float], None]
+"""Told what runs and what share of it is done."""
+
+_STAGES = {"read": "reading", "fit": "fitting", "predict": "breeding values of all animals", "write": "writing"}
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be estimated, before it begins.
+
+    Parameters
+    ----------
+    cohort
+        All genotyped animals.
+    train
+        Those with records, in canonical order.
+    reconciliation
+        Who and what was dropped.
+    solver
+        "exact" or "iterative".
+    notes
+        What the user should know about the fixed effects.
+    """
+
+    cohort: Cohort
+    train: Cohort
+    reconciliation: Reconciliation
+    solver: str
+    notes: Sequence[str]
+
+
+def variance(
+    files: CohortFiles,
+    out: Path | str,
+    *,
+    relationships: str = "vanraden1",
+    solver: str = "auto",
+    seed: int = 1,
+    threads: int = 0,
+    force: bool = False,
+    command: str = "",
+    announce: Callable[[Task], None] = lambda task: None,
+    progress: Progress = lambda what, share: None,
+) -> Estimates:
+    """Estimate variances by REML, breeding values of all genotyped animals and marker effects; write them to a folder.
+
+    The model is fitted on the animals with at least one record, and allele frequencies are theirs. Breeding values of
+    all animals follow from the marker effects.
+
+    Parameters
+    ----------
+    files
+        The cohort's files.
+    out
+        The folder.
+    relationships, solver, seed
+        As in `GBLUP`.
+    threads
+        How many; 0 for all cores.
+    force
+        Whether estimates that are there already are replaced; files of other origin stay.
+    command
+        The command line, for `run.json`.
+    announce
+        Told what is going to be done.
+    progress
+        Told what runs.
+
+    Raises
+    ------
+    InputError
+        Where anything is unusable or `out` is occupied; nothing is written then.
+    ConvergenceError
+        Where the iterative solver doesn't end.
+    """
+    settings = _settings(files, relationships=relationships, solver=solver, seed=seed, threads=threads)
+    refuse_streams(files)
+    folder = EstimateFolder(Path(out))
+    folder.check_free(force=force)
+    with MemoryWatch() as memory, machine.limited_threads(settings["threads"]), folder.held():
+        watch = Stopwatch(lambda stage: progress(_STAGES[stage], 0.0), memory.peak_mib)
+        with watch.stage("read"):
+            task = _task(files, solver)
+            inputs = describe_inputs(files)
+        announce(task)
+        model = GBLUP(relationships=relationships, solver=task.solver, seed=seed)
+        with watch.stage("fit"):
+            model.fit_traits(task.train, progress=progress)
+        with watch.stage("predict"):
+            estimates = Estimates(model, task.cohort, model.breeding_values(task.cohort))
+        with watch.stage("write"):
+            tables = estimates.tables()
+            folder.fill(tables)
+        state = {**_identity(settings, inputs, command), **_described(task), "stages": watch.stages}
+        folder.write_state({**state, "peak_rss_mib": round(memory.peak_mib(), 1), "status": "finished"}, tables)
+        progress("done", 1.0)
+    return estimates
+
+
+def _settings(files: CohortFiles, *, relationships: str, solver: str, seed: int, threads: int) -> dict[str, Any]:
+    return {
+        "relationships": check_known("relationships", relationships, RELATIONSHIPS),
+        "solver": check_known("solver", solver, SOLVERS),
+        "seed": check_at_least("seed", seed, 0),
+        "threads": check_at_least("threads", threads, 0) or machine.usable_cores(),
+        "files": files_as_settings(files),
+    }
+
+
+def _task(files: CohortFiles, solver: str) -> Task:
+    """Read the cohort and check what the models need of it."""
+    cohort, reconciliation = read_cohort(files, keep_unrecorded=True)
+    train = cohort.select(np.unique(cohort.record_rows)).canonical()
+    notes = _checked_effects(train)
+    return Task(cohort, train, reconciliation, choose_solver(train) if solver == "auto" else solver, notes)
+
+
+def _checked_effects(train: Cohort) -> list[str]:
+    """Return a note for each trait some of whose fixed effects can't be told apart; too few records are refused."""
+    notes = []
+    for trait, pattern in zip(train.traits, patterns(train), strict=True):
+        refuse_too_few(pattern.n_contrasts, f"trait {trait.name}")
+        n_effects = len(pattern.effects.names)
+        confounded = n_effects - pattern.projection.rank
+        if confounded:
+            notes.append(
+                f"trait {trait.name}: {confounded:,} of {n_effects:,} fixed effects can't be told from the others; "
+                f"they share one estimate, and breeding values don't depend on how"
+            )
+    return notes
+
+
+def _identity(settings: dict[str, Any], inputs: list[dict[str, Any]], command: str) -> dict[str, Any]:
+    return {
+        "command": command,
+        "settings": settings,
+        "seed": settings["seed"],
+        "inputs": inputs,
+        "versions": {"genialearn": importlib.metadata.version("genialearn"), **machine.library_versions()},
+        "machine": machine.describe_machine(),
+    }
+
+
+def _described(task: Task) -> dict[str, Any]:
+    n_animals, n_markers = task.cohort.genotypes.shape
+    return {
+        "cohort": {
+            "n_animals": n_animals,
+            "n_training": len(task.train),
+            "n_markers": n_markers,
+            "n_traits": len(task.cohort.traits),
+        },
+        "traits": [asdict(trait) for trait in task.cohort.traits],
+        "reconciliation": [asdict(finding) for finding in task.reconciliation.findings],
+        "solver": task.solver,
+        "notes": list(task.notes),
+    }
