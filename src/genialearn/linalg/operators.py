@@ -24,6 +24,13 @@ class LinearOperator(Protocol):
         """Return the diagonal, shape (n,)."""
 
 
+class RandomOperator(LinearOperator, Protocol):
+    """A covariance matrix that random values can be drawn from."""
+
+    def draws(self, n_columns: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent columns with this covariance matrix, shape (n, columns)."""
+
+
 def as_matrix(operator: LinearOperator) -> FloatArray:
     """Return an operator as a matrix: for tests and small data, shape (n, n)."""
     return operator.matmat(np.eye(operator.shape[0]))
@@ -53,6 +60,12 @@ class Dense:
     def diagonal(self) -> FloatArray:
         """Return the diagonal, shape (n,)."""
         return np.diagonal(self.matrix).copy()
+
+    def draws(self, n_columns: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent columns with this covariance matrix, by an eigendecomposition, shape (n, columns)."""
+        values, vectors = np.linalg.eigh(self.matrix)
+        roots = np.sqrt(np.maximum(values, 0.0))[:, None]
+        return np.asarray(vectors @ (roots * rng.standard_normal((len(values), n_columns))))
 
 
 @dataclass(frozen=True, eq=False)

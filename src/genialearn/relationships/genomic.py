@@ -133,6 +133,11 @@ class GenomicRelationships:
         """Return one plus the genomic inbreeding of each animal, shape (animals,)."""
         return self.centred.diagonal() / self.divisor
 
+    def draws(self, n_columns: int, rng: np.random.Generator) -> FloatArray:
+        """Return breeding values of variance G, of random marker effects: shape (animals, columns)."""
+        effects = rng.standard_normal((self.centred.shape[1], n_columns))
+        return np.asarray(self.centred.times_marker_effects(effects) / np.sqrt(self.divisor))
+
     def marker_effects(self, dual: FloatArray) -> FloatArray:
         """Return u = S Z'a / k for dual coefficients a, so that G a = (M - 2p) u; shape (markers, columns)."""
         return self.centred.scales[:, None] * self.centred.times_animal_values(dual) / self.divisor

@@ -1,0 +1,287 @@
+"""One mixed model of all traits at once, given their genetic and residual covariances.
+
+V = Z (G x S_g) Z' + R over all observed (record, trait), where R has a block for each record: its residual covariances
+among the traits observed on it, over the roots of their weights. Holes are just absent rows; fixed effects differ by
+trait.
+
+The system is solved after whitening: with the blocks C C' = R + d S_g, d what the dominant part of G leaves of its
+diagonal, it is S C^-1 V C'^-1 S for the projection S off the whitened fixed effects, close to the identity plus the
+dominant part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit, prange
+from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse.linalg import splu
+
+from genialearn._arrays import BoolArray, FloatArray, IntArray
+from genialearn.cohorts import Cohort
+from genialearn.linalg.low_rank import LowRank
+from genialearn.linalg.operators import LinearOperator
+from genialearn.linalg.solvers import conjugate_gradients
+from genialearn.mixed_models.records import Pattern, patterns
+
+_RIDGE, _REFINEMENTS = 1e-9, 3
+_CHUNK = 4096
+"""Records whose blocks are factorised at a time."""
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _times_blocks(
+    blocks: FloatArray, block_of: IntArray, values: FloatArray, transposed: bool, out: FloatArray
+) -> None:
+    """Write B v, or B'v, of each record's lower triangular block."""
+    n_traits = values.shape[1]
+    for record in prange(len(values)):
+        block = blocks[block_of[record]]
+        for trait in range(n_traits):
+            total = 0.0
+            if transposed:
+                for other in range(trait, n_traits):
+                    total += block[other, trait] * values[record, other]
+            else:
+                for other in range(trait + 1):
+                    total += block[trait, other] * values[record, other]
+            out[record, trait] = total
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """The inverse Cholesky factors C^-1 of all records, those of equal records shared.
+
+    Parameters
+    ----------
+    blocks
+        Lower triangular, 0 in rows and columns of traits that aren't observed, shape (kinds of record, traits, traits).
+    block_of
+        Kind of each record, shape (records,).
+    """
+
+    blocks: FloatArray
+    block_of: IntArray
+
+    @classmethod
+    def of(cls, root_weights: FloatArray, covariance: FloatArray, extra: FloatArray) -> Whitening:
+        """Return the factors of D^-1/2 covariance D^-1/2 + extra among observed traits.
+
+        Parameters
+        ----------
+        root_weights
+            Roots of the weights D, 0 where there is no record, shape (records, traits).
+        covariance, extra
+            Shape (traits, traits).
+        """
+        kinds, block_of = np.unique(root_weights, axis=0, return_inverse=True)
+        blocks = np.empty((len(kinds), *covariance.shape))
+        for start in range(0, len(kinds), _CHUNK):
+            roots = kinds[start : start + _CHUNK]
+            observed = roots > 0
+            scale = np.divide(1.0, roots, out=np.zeros_like(roots), where=observed)
+            both = observed[:, :, None] & observed[:, None, :]
+            block = np.where(both, scale[:, :, None] * covariance * scale[:, None, :] + extra, np.eye(len(covariance)))
+            inverse = np.linalg.inv(np.linalg.cholesky(block))
+            blocks[start : start + _CHUNK] = np.where(both, inverse, 0.0)
+        return cls(blocks, block_of.ravel().astype(np.int64))
+
+    def times(self, values: FloatArray) -> FloatArray:
+        """Return C^-1 v, shape (records, traits)."""
+        return self._product(values, transposed=False)
+
+    def times_transposed(self, values: FloatArray) -> FloatArray:
+        """Return C'^-1 v, shape (records, traits)."""
+        return self._product(values, transposed=True)
+
+    def _product(self, values: FloatArray, *, transposed: bool) -> FloatArray:
+        out = np.empty_like(values)
+        _times_blocks(self.blocks, self.block_of, np.ascontiguousarray(values), transposed, out)
+        return out
+
+    def inverse_entries(self, trait: int, other: int) -> FloatArray:
+        """Return (C C')^-1 between two traits, by record, shape (records,)."""
+        entries = np.einsum("ij,ij->i", self.blocks[:, :, trait], self.blocks[:, :, other])
+        return np.asarray(entries[self.block_of])
+
+
+class _FixedEffects:
+    """The projection off the whitened fixed effects of all traits, S = I - X~ (X~'X~)^-1 X~'."""
+
+    def __init__(self, incidences: list[sparse.csr_matrix], whitening: Whitening) -> None:
+        self._incidences, self._whitening = incidences, whitening
+        self._ends = np.cumsum([0, *(x.shape[1] for x in incidences)])
+        rows = [
+            [x.T @ sparse.diags(whitening.inverse_entries(trait, other)) @ y for other, y in enumerate(incidences)]
+            for trait, x in enumerate(incidences)
+        ]
+        gram = sparse.csc_matrix(sparse.bmat(rows))
+        lengths = np.sqrt(gram.diagonal())
+        self._units = 1 / np.where(lengths > 0, lengths, 1.0)
+        scaled = sparse.diags(self._units) @ gram @ sparse.diags(self._units)
+        self._solver = splu(sparse.csc_matrix(scaled + _RIDGE * sparse.eye(len(lengths))))
+
+    def remove(self, values: FloatArray) -> FloatArray:
+        """Return S v, shape (records, traits)."""
+        left = values
+        for _ in range(_REFINEMENTS):
+            effects = self._units * self._solver.solve(self._units * self._sums(left))
+            left = left - self._whitening.times(self.fixed_part(effects))
+        return left
+
+    def _sums(self, values: FloatArray) -> FloatArray:
+        """Return X~'v, shape (fixed effects of all traits,)."""
+        unwhitened = self._whitening.times_transposed(values)
+        return np.concatenate([x.T @ unwhitened[:, trait] for trait, x in enumerate(self._incidences)])
+
+    def fixed_part(self, effects: FloatArray) -> FloatArray:
+        """Return X b, shape (records, traits)."""
+        parts = [x @ effects[self._ends[t] : self._ends[t + 1]] for t, x in enumerate(self._incidences)]
+        return np.column_stack(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class JointModel:
+    """The fitted model of all traits.
+
+    Parameters
+    ----------
+    dual
+        Z'V^-1 (y - X b), shape (animals, traits): breeding values are G dual S_g.
+    genetic
+        S_g, shape (traits, traits).
+    fixed
+        Fixed effects of each trait.
+    fixed_names
+        What each of them is.
+    means
+        Weighted average of the fixed part over a trait's records, shape (traits,).
+    iterations
+        Products that the solution took.
+    """
+
+    dual: FloatArray
+    genetic: FloatArray
+    fixed: list[FloatArray]
+    fixed_names: list[tuple[str, ...]]
+    means: FloatArray
+    iterations: int
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """Dual coefficients a such that breeding values are G a, shape (animals, traits)."""
+        return np.asarray(self.dual @ self.genetic)
+
+
+class JointSystem:
+    """The equations of all traits.
+
+    Parameters
+    ----------
+    cohort
+        The training animals.
+    kernel
+        Their G.
+    genetic, residual
+        S_g and S_e, positive definite, shape (traits, traits).
+    part
+        The dominant part of G.
+    """
+
+    def __init__(
+        self, cohort: Cohort, kernel: LinearOperator, genetic: FloatArray, residual: FloatArray, part: LowRank
+    ) -> None:
+        self._cohort, self._kernel, self._genetic, self._residual = cohort, kernel, genetic, residual
+        self._patterns = patterns(cohort)
+        observed: BoolArray = np.isfinite(cohort.records.values)
+        self._root_weights = np.where(observed, np.sqrt(cohort.records.weights), 0.0)
+        self._values = np.where(observed, cohort.records.values, 0.0)
+        self._factor = (part.vectors * np.sqrt(part.values)).astype(np.float64)
+        self._rest = max(float(np.mean(kernel.diagonal() - np.sum(self._factor**2, axis=1))), 0.0)
+        self._whitening = Whitening.of(self._root_weights, residual, self._rest * genetic)
+        self._fixed = _FixedEffects([self._incidence(pattern) for pattern in self._patterns], self._whitening)
+        self._root_genetic = np.linalg.cholesky(genetic)
+
+    def _incidence(self, pattern: Pattern) -> sparse.csr_matrix:
+        """Return X of a trait on all records, 0 where the trait has none."""
+        effects = sparse.csr_matrix(pattern.effects.matrix)
+        place = sparse.csr_matrix(
+            (np.ones(len(pattern.records)), (pattern.records, np.arange(len(pattern.records)))),
+            shape=(len(self._values), len(pattern.records)),
+        )
+        return sparse.csr_matrix(place @ effects)
+
+    @cached_property
+    def _animals(self) -> sparse.csr_matrix:
+        """Z, shape (records, animals)."""
+        rows = self._cohort.record_rows
+        shape = (len(rows), len(self._cohort))
+        return sparse.csr_matrix((np.ones(len(rows)), (np.arange(len(rows)), rows)), shape=shape)
+
+    def covariance_times(self, values: FloatArray) -> FloatArray:
+        """Return V a for values a of records that are 0 where nothing is observed, shape (records, traits)."""
+        genetic = self._animals @ (self._kernel.matmat(self._animals.T @ values) @ self._genetic)
+        scale = np.divide(1.0, self._root_weights, out=np.zeros_like(values), where=self._root_weights > 0)
+        return np.where(self._root_weights > 0, genetic, 0.0) + scale * ((scale * values) @ self._residual)
+
+    def _product(self, values: FloatArray, columns: IntArray) -> FloatArray:
+        unwhitened = self._whitening.times_transposed(values)
+        return self._fixed.remove(self._whitening.times(self.covariance_times(unwhitened)))
+
+    @cached_property
+    def _inner(self) -> tuple[FloatArray, bool]:
+        """The Cholesky factor of I + A'A for A = C^-1 Z (U D^1/2 x L), L L' = S_g: traits within eigenvectors."""
+        n_traits, rank = len(self._genetic), self._factor.shape[1]
+        by_record = self._factor[self._cohort.record_rows]
+        blocks = np.empty((rank, n_traits, rank, n_traits))
+        for trait in range(n_traits):
+            for other in range(trait + 1):
+                weighted = self._whitening.inverse_entries(trait, other)[:, None] * by_record
+                blocks[:, trait, :, other] = by_record.T @ weighted
+                blocks[:, other, :, trait] = blocks[:, trait, :, other].T
+        rotated = np.einsum("ta,rtsu,ub->rasb", self._root_genetic, blocks, self._root_genetic, optimize=True)
+        size = rank * n_traits
+        factor, lower = cho_factor(rotated.reshape(size, size) + np.eye(size), lower=True, overwrite_a=True)
+        return factor, bool(lower)
+
+    def _precondition(self, values: FloatArray, columns: IntArray) -> FloatArray:
+        """Return S (I - A (I + A'A)^-1 A') v."""
+        by_animal = self._animals.T @ self._whitening.times_transposed(values)
+        inner = (self._factor.T @ by_animal) @ self._root_genetic
+        solved = cho_solve(self._inner, inner.ravel()).reshape(inner.shape)
+        outer = self._factor @ (solved @ self._root_genetic.T)
+        return self._fixed.remove(values - self._whitening.times(self._animals @ outer))
+
+    def solve(self, *, tolerance: float = 1e-6, max_iterations: int = 500) -> JointModel:
+        """Return the solution.
+
+        Raises
+        ------
+        ConvergenceError
+            Where it isn't reached.
+        """
+        right = self._fixed.remove(self._whitening.times(self._values))
+        solution = conjugate_gradients(
+            self._product,
+            right,
+            precondition=self._precondition,
+            groups=np.zeros(right.shape[1], dtype=np.int64),
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+        )
+        solved = self._whitening.times_transposed(solution.checked("breeding values of all traits"))
+        fixed_part = self._values - self.covariance_times(solved)
+        fixed = [
+            pattern.projection.coefficients((pattern.root_weights * fixed_part[pattern.records, trait])[:, None])[:, 0]
+            for trait, pattern in enumerate(self._patterns)
+        ]
+        means = [
+            np.average(pattern.effects.matrix @ b, weights=pattern.root_weights**2)
+            for pattern, b in zip(self._patterns, fixed, strict=True)
+        ]
+        names = [pattern.effects.names for pattern in self._patterns]
+        by_animal = np.asarray(self._animals.T @ solved)
+        return JointModel(by_animal, self._genetic, fixed, names, np.array(means), int(solution.iterations.max()))
