@@ -16,6 +16,8 @@ from genialearn._arrays import FloatArray
 _LEAST_SPECIFIC = 1e-3
 """Share of a trait's variance that no factor explains, at least: so no correlation reaches 1."""
 
+_SEARCH = {"maxiter": 5000, "maxfun": 20_000, "maxcor": 40, "ftol": 1e-16, "gtol": 1e-12}
+
 _FEWEST_TRAITS = 4
 """Of fewer traits, factors would be as many numbers as covariances."""
 
@@ -40,6 +42,11 @@ class Bent:
     estimates: FloatArray
     largest_change: float
     n_factors: int
+
+    def scaled(self, units: FloatArray) -> Bent:
+        """Return the same of traits in other units."""
+        scale = np.outer(units, units)
+        return Bent(self.matrix * scale, self.estimates * scale, self.largest_change, self.n_factors)
 
 
 def bent(estimates: FloatArray, standard_errors: FloatArray) -> Bent:
@@ -106,7 +113,7 @@ def _fit(target: FloatArray, errors: FloatArray, n_factors: int) -> FloatArray:
         gradient = shrink * slope - shrink**3 / (1 - _LEAST_SPECIFIC) * inner * raw
         return 0.5 * float(np.sum(difference * (loadings @ loadings.T - target))), gradient.ravel()
 
-    found = minimize(loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-12})
+    found = minimize(loss, first.ravel(), jac=True, method="L-BFGS-B", options=_SEARCH)
     loadings, _ = _within_ball(found.x.reshape(n, n_factors))
     fitted = loadings @ loadings.T
     np.fill_diagonal(fitted, 1.0)

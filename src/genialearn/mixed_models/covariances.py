@@ -8,23 +8,28 @@ With P of the single-trait models, quadratic forms of a pair's records have the 
 K = Z_i G Z_j' and D the incidence of records of one row, over the roots of their weights: two equations for the two
 covariances of the pair (MIVQUE at no covariance: Rao 1971, J Multivar Anal 1:445-456; for a trait with itself they are
 those that REML solves). Traces are averages over random vectors, drawn once for all traits, so that t solutions a
-vector give the coefficients of all t(t - 1)/2 pairs.
+vector give the coefficients of all t(t - 1)/2 pairs. Pairs with the same records get two-trait REML instead
+where an exact solver has put them in diagonal form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from genialearn._arrays import FloatArray, IntArray
+from genialearn._arrays import BoolArray, FloatArray, IntArray
 from genialearn.cohorts import Cohort
+from genialearn.errors import AlignmentError, ConvergenceError
 from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import LinearOperator, RandomOperator
 from genialearn.mixed_models.bending import Bent, bent
+from genialearn.mixed_models.exact import ExactTraitModel
 from genialearn.mixed_models.fits import TraitModel
 from genialearn.mixed_models.iterative import solve_duals
+from genialearn.mixed_models.multivariate import Covariances, multivariate_reml
 from genialearn.mixed_models.records import Pattern, RecordSystems, patterns
 
 _TOLERANCE = 1e-4
@@ -34,6 +39,9 @@ _FEWEST_VECTORS, _MOST_VECTORS = 4, 40
 
 _WIDEST = 144
 """Systems solved at a time."""
+
+_UNKNOWN = 1e4
+"""Variance of a residual covariance that no records tell, relative to the largest that some do; it is taken as 0."""
 
 _LEAST_SHARE = 0.05
 """Of what an uncorrelated pair would have: how small the variance of a correlation may get near -1 and 1."""
@@ -113,35 +121,68 @@ def estimate_covariances(
     observed = np.stack([by_animal.T @ kernel.matmat(by_animal), by_record.T @ by_record])
     traits = _Traits.of(cohort, kernel, models, part)
     pairs = _pairwise(observed, traits.expected_forms(vectors or _number_of_vectors(cohort), rng))
+    pairs.take_exact(models)
     for place, model in enumerate(models):
-        h, total = model.variances.heritability, model.variances.total
-        pairs.set_diagonal(place, h * total, (1 - h) * total, model.heritability_se * total)
+        pairs.set_diagonal(place, model.variances.heritability, model.heritability_se)
+    units = np.sqrt([model.variances.total for model in models])
     genetic, residual = bent(pairs.genetic, pairs.genetic_se), bent(pairs.residual, pairs.residual_se)
-    return CovarianceEstimates(genetic, residual, pairs.genetic_se, pairs.residual_se)
+    scale = np.outer(units, units)
+    return CovarianceEstimates(
+        genetic.scaled(units), residual.scaled(units), pairs.genetic_se * scale, pairs.residual_se * scale
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Estimates pair by pair, each of shape (traits, traits)."""
+    """Estimates pair by pair, of traits of variance 1, each of shape (traits, traits)."""
 
     genetic: FloatArray
     residual: FloatArray
     genetic_se: FloatArray
     residual_se: FloatArray
 
-    def set_diagonal(self, place: int, genetic: float, residual: float, genetic_se: float) -> None:
+    def take_exact(self, models: Sequence[TraitModel]) -> None:
+        """Take two-trait REML for pairs whose records are the same and in diagonal form."""
+        for (i, one), (j, other) in combinations(enumerate(models), 2):
+            if isinstance(one, ExactTraitModel) and isinstance(other, ExactTraitModel) and one.pattern is other.pattern:
+                found = _two_trait_reml(one, other)
+                if found is not None and np.isfinite(found.genetic_se[0, 1] + found.residual_se[0, 1]):
+                    both = [i, j], [j, i]
+                    self.genetic[both], self.residual[both] = found.genetic[0, 1], found.residual[0, 1]
+                    self.genetic_se[both], self.residual_se[both] = found.genetic_se[0, 1], found.residual_se[0, 1]
+
+    def set_diagonal(self, place: int, h: float, standard_error: float) -> None:
         """Take a trait's own variances; where no standard error is known, that of the pairwise equations stays."""
-        self.genetic[place, place], self.residual[place, place] = genetic, residual
-        if np.isfinite(genetic_se):
-            self.genetic_se[place, place] = genetic_se
+        self.genetic[place, place], self.residual[place, place] = h, 1 - h
+        if np.isfinite(standard_error):
+            self.genetic_se[place, place] = standard_error
+
+
+def _two_trait_reml(one: ExactTraitModel, other: ExactTraitModel) -> Covariances | None:
+    """Return the exact estimate of two traits with the same records, or None where there is none to be had."""
+    contrasts = np.column_stack([model.contrasts.values / np.sqrt(model.variances.total) for model in (one, other)])
+    try:
+        return multivariate_reml(one.contrasts.eigenvalues, contrasts)
+    except (AlignmentError, ConvergenceError):
+        return None
 
 
 def _pairwise(observed: FloatArray, coefficients: FloatArray) -> _Pairs:
     """Return the solutions of each pair's two equations, and standard errors were the traits uncorrelated."""
+    coefficients = coefficients.copy()
+    apart = _share_no_records(coefficients)
+    coefficients[apart, 0, 1] = coefficients[apart, 1, 0] = 0.0
+    coefficients[apart, 1, 1] = np.nanmin(np.where(apart, np.nan, coefficients[:, :, 1, 1])) / _UNKNOWN
     inverse = np.linalg.inv(coefficients)
     solved = np.einsum("tuab,btu->atu", inverse, observed)
     errors = np.sqrt(np.maximum(np.einsum("tuaa->atu", inverse), 0.0) * (1 + np.eye(len(coefficients))))
     return _Pairs(solved[0], solved[1], errors[0], errors[1])
+
+
+def _share_no_records(coefficients: FloatArray) -> BoolArray:
+    """Return which pairs have no record in common, so that nothing tells their residual covariance."""
+    own = np.diagonal(coefficients[:, :, 1, 1])
+    return np.asarray(coefficients[:, :, 1, 1] < 1e-9 * np.sqrt(np.outer(own, own)))
 
 
 def _number_of_vectors(cohort: Cohort) -> int:
@@ -151,14 +192,18 @@ def _number_of_vectors(cohort: Cohort) -> int:
 def _projected_records(
     cohort: Cohort, kernel: LinearOperator, models: Sequence[TraitModel]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return Z'P y by animal and P y over root weights by record; P y = W e / s2e for the estimated residuals e."""
+    """Return Z'P y by animal and P y over root weights by record, of traits of variance 1.
+
+    P y = W e / s2e for the estimated residuals e.
+    """
     values = kernel.matmat(np.column_stack([model.dual for model in models]))
     by_animal = np.zeros((len(cohort), len(models)))
     by_record = np.zeros((len(cohort.records.animals), len(models)))
     for place, model in enumerate(models):
+        h, unit = model.variances.heritability, np.sqrt(model.variances.total)
         residuals = model.adjusted - model.mean - values[model.animals, place]
-        by_record[model.records, place] = np.sqrt(model.weights) * residuals / model.variances.residual
-        by_animal[:, place] = model.dual / model.variances.genetic
+        by_record[model.records, place] = np.sqrt(model.weights) * residuals / ((1 - h) * unit)
+        by_animal[:, place] = model.dual / (h * unit)
     return by_animal, by_record
 
 
@@ -175,13 +220,11 @@ class _Traits:
     record_rows: IntArray
     columns: list[Pattern]
     heritabilities: FloatArray
-    totals: FloatArray
 
     @classmethod
     def of(cls, cohort: Cohort, kernel: RandomOperator, models: Sequence[TraitModel], part: LowRank) -> _Traits:
-        variances = [model.variances for model in models]
-        heritabilities, totals = np.array([(v.heritability, v.total) for v in variances]).T
-        return cls(kernel, part, cohort.record_rows, patterns(cohort), heritabilities, totals)
+        heritabilities = np.array([model.variances.heritability for model in models])
+        return cls(kernel, part, cohort.record_rows, patterns(cohort), heritabilities)
 
     def expected_forms(self, n_vectors: int, rng: np.random.Generator) -> FloatArray:
         """Return the 2 x 2 coefficients of every pair, shape (traits, traits, 2, 2)."""
@@ -216,12 +259,12 @@ class _Traits:
                 roots = pattern.root_weights if genetic else np.ones(len(pattern.records))
                 contrasts.append(pattern.projection.remove((roots * draw[pattern.records])[:, None])[:, 0])
         systems = RecordSystems(self.kernel, self.columns * n_draws)
-        h, totals = np.tile(self.heritabilities, n_draws), np.tile(self.totals, n_draws)
+        h = np.tile(self.heritabilities, n_draws)
         solved, dual = solve_duals(systems, contrasts, h, self.part, what="covariances of traits", tolerance=_TOLERANCE)
         by_record = np.zeros((len(draws), n_draws * len(self.columns)))
         for column, pattern in enumerate(systems.columns):
-            by_record[pattern.records, column] = solved[: len(pattern.records), column] / totals[column]
-        return dual / (h * totals), by_record
+            by_record[pattern.records, column] = solved[: len(pattern.records), column]
+        return dual / h, by_record
 
 
 def _portions(total: int, at_a_time: int) -> list[int]:

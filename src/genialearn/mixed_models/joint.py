@@ -28,6 +28,9 @@ from genialearn.linalg.solvers import conjugate_gradients
 from genialearn.mixed_models.records import Pattern, patterns
 
 _RIDGE, _REFINEMENTS = 1e-9, 3
+_ROUNDING = 1e-12
+"""What least squares leave of records is rounding where it is a smaller share of them."""
+
 _CHUNK = 4096
 """Records whose blocks are factorised at a time."""
 
@@ -149,10 +152,8 @@ class JointModel:
 
     Parameters
     ----------
-    dual
-        Z'V^-1 (y - X b), shape (animals, traits): breeding values are G dual S_g.
-    genetic
-        S_g, shape (traits, traits).
+    coefficients
+        Dual coefficients a = Z'V^-1 (y - X b) S_g: breeding values are G a, shape (animals, traits).
     fixed
         Fixed effects of each trait.
     fixed_names
@@ -163,17 +164,11 @@ class JointModel:
         Products that the solution took.
     """
 
-    dual: FloatArray
-    genetic: FloatArray
+    coefficients: FloatArray
     fixed: list[FloatArray]
     fixed_names: list[tuple[str, ...]]
     means: FloatArray
     iterations: int
-
-    @property
-    def coefficients(self) -> FloatArray:
-        """Dual coefficients a such that breeding values are G a, shape (animals, traits)."""
-        return np.asarray(self.dual @ self.genetic)
 
 
 class JointSystem:
@@ -194,16 +189,35 @@ class JointSystem:
     def __init__(
         self, cohort: Cohort, kernel: LinearOperator, genetic: FloatArray, residual: FloatArray, part: LowRank
     ) -> None:
-        self._cohort, self._kernel, self._genetic, self._residual = cohort, kernel, genetic, residual
+        self._units = np.sqrt(np.diag(genetic) + np.diag(residual))
+        scale = np.outer(self._units, self._units)
+        self._cohort, self._kernel, self._genetic, self._residual = cohort, kernel, genetic / scale, residual / scale
+        genetic, residual = self._genetic, self._residual
         self._patterns = patterns(cohort)
         observed: BoolArray = np.isfinite(cohort.records.values)
         self._root_weights = np.where(observed, np.sqrt(cohort.records.weights), 0.0)
-        self._values = np.where(observed, cohort.records.values, 0.0)
+        self._least_squares, self._values = self._without_fixed_effects()
         self._factor = (part.vectors * np.sqrt(part.values)).astype(np.float64)
         self._rest = max(float(np.mean(kernel.diagonal() - np.sum(self._factor**2, axis=1))), 0.0)
         self._whitening = Whitening.of(self._root_weights, residual, self._rest * genetic)
         self._fixed = _FixedEffects([self._incidence(pattern) for pattern in self._patterns], self._whitening)
         self._root_genetic = np.linalg.cholesky(genetic)
+
+    def _without_fixed_effects(self) -> tuple[list[FloatArray], FloatArray]:
+        """Return fixed effects by least squares, and what they leave of the records in units of the traits.
+
+        The joint estimate changes them; but large means, taken away first, can't drown the rest in rounding.
+        """
+        values = np.zeros(self._root_weights.shape)
+        effects = []
+        for trait, pattern in enumerate(self._patterns):
+            y = self._cohort.records.values[pattern.records, trait]
+            b = pattern.projection.coefficients((pattern.root_weights * y)[:, None])[:, 0]
+            left = y - pattern.effects.matrix @ b
+            varies = np.abs(left).max() > _ROUNDING * np.abs(y).max()
+            values[pattern.records, trait] = left / self._units[trait] if varies else 0.0
+            effects.append(b)
+        return effects, values
 
     def _incidence(self, pattern: Pattern) -> sparse.csr_matrix:
         """Return X of a trait on all records, 0 where the trait has none."""
@@ -225,7 +239,7 @@ class JointSystem:
         """Return V a for values a of records that are 0 where nothing is observed, shape (records, traits)."""
         genetic = self._animals @ (self._kernel.matmat(self._animals.T @ values) @ self._genetic)
         scale = np.divide(1.0, self._root_weights, out=np.zeros_like(values), where=self._root_weights > 0)
-        return np.where(self._root_weights > 0, genetic, 0.0) + scale * ((scale * values) @ self._residual)
+        return np.asarray(np.where(self._root_weights > 0, genetic, 0.0) + scale * ((scale * values) @ self._residual))
 
     def _product(self, values: FloatArray, columns: IntArray) -> FloatArray:
         unwhitened = self._whitening.times_transposed(values)
@@ -275,13 +289,19 @@ class JointSystem:
         solved = self._whitening.times_transposed(solution.checked("breeding values of all traits"))
         fixed_part = self._values - self.covariance_times(solved)
         fixed = [
-            pattern.projection.coefficients((pattern.root_weights * fixed_part[pattern.records, trait])[:, None])[:, 0]
-            for trait, pattern in enumerate(self._patterns)
+            first + unit * pattern.projection.coefficients((pattern.root_weights * part)[:, None])[:, 0]
+            for first, unit, pattern, part in zip(
+                self._least_squares, self._units, self._patterns, self._fixed_parts(fixed_part), strict=True
+            )
         ]
         means = [
             np.average(pattern.effects.matrix @ b, weights=pattern.root_weights**2)
             for pattern, b in zip(self._patterns, fixed, strict=True)
         ]
         names = [pattern.effects.names for pattern in self._patterns]
-        by_animal = np.asarray(self._animals.T @ solved)
-        return JointModel(by_animal, self._genetic, fixed, names, np.array(means), int(solution.iterations.max()))
+        coefficients = self._animals.T @ solved @ self._genetic * self._units
+        return JointModel(np.asarray(coefficients), fixed, names, np.array(means), int(solution.iterations.max()))
+
+    def _fixed_parts(self, values: FloatArray) -> list[FloatArray]:
+        """Return each trait's own records of an array (records, traits)."""
+        return [values[pattern.records, trait] for trait, pattern in enumerate(self._patterns)]

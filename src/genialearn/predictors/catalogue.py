@@ -47,6 +47,12 @@ REFERENCE = "gblup"
 
 CATALOGUE: Mapping[str, Entry] = {
     "gblup": Entry("genialearn.predictors.gblup", "GBLUP", "GBLUP", "one mixed model a trait, exact: the reference"),
+    "gblup-multi": Entry(
+        "genialearn.predictors.gblup_multi",
+        "GBLUPMulti",
+        "GBLUP",
+        "one mixed model of all traits, with their genetic and residual covariances",
+    ),
     "lightgbm": Entry(
         "genialearn.predictors.ensembles",
         "LightGBM",

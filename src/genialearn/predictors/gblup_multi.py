@@ -1,0 +1,139 @@
+"""GBLUP of all traits at once: what each trait's records tell about the others."""
+
+from __future__ import annotations
+
+from typing import Self, cast
+
+import numpy as np
+
+from genialearn._arrays import FloatArray
+from genialearn.cohorts import Cohort
+from genialearn.errors import SettingError
+from genialearn.linalg.low_rank import LowRank, dominant_part
+from genialearn.linalg.operators import Dense, RandomOperator
+from genialearn.mixed_models.covariances import correlations, estimate_covariances
+from genialearn.mixed_models.exact import ExactFits
+from genialearn.mixed_models.fits import TraitFits
+from genialearn.mixed_models.iterative import RANK, IterativeFits
+from genialearn.mixed_models.joint import JointSystem
+from genialearn.predictors.gblup import GBLUP
+from genialearn.relationships import GenomicRelationships
+
+_MOST_UNKNOWNS = 3_000
+"""Eigenvectors times traits in the preconditioner: a matrix of so many rows is factorised once."""
+
+
+_TOLERANCE = {"exact": 1e-10, "iterative": 1e-6}
+"""Relative residual of the joint system: products with a formed G are float64, others about 1e-7."""
+
+
+class GBLUPMulti(GBLUP):
+    """Multi-trait GBLUP: var(g) = S_g x G, residual covariances among the records of a row, any holes.
+
+    Variances come from single-trait REML, covariances from all pairs of traits, bent to be positive definite; then one
+    system of all traits gives the breeding values.
+
+    Parameters
+    ----------
+    genetic_covariances, residual_covariances
+        Given S_g and S_e in the traits' units, positive definite, shape (traits, traits); None estimates both.
+    relationships, solver, seed
+        As in `GBLUP`.
+
+    Attributes
+    ----------
+    genetic_covariances_, residual_covariances_
+        S_g and S_e that were used, shape (traits, traits).
+    genetic_correlations_
+        Shape (traits, traits).
+    notes_
+        How the covariances were bent.
+
+    References
+    ----------
+    Henderson and Quaas 1976, J Anim Sci 43:1188, doi:10.2527/jas1976.4361188x.
+    """
+
+    def __init__(
+        self,
+        *,
+        genetic_covariances: FloatArray | None = None,
+        residual_covariances: FloatArray | None = None,
+        relationships: str = "vanraden1",
+        solver: str = "auto",
+        seed: int = 1,
+    ) -> None:
+        super().__init__(relationships=relationships, solver=solver, seed=seed)
+        self.genetic_covariances = genetic_covariances
+        self.residual_covariances = residual_covariances
+
+    def fit(self, cohort: Cohort) -> Self:
+        """Estimate variances and covariances, then breeding values of all traits together."""
+        cohort = cohort.canonical()
+        given = self._given_covariances(len(cohort.traits))
+        fits = self._fit(cohort)
+        kernel, part = self._kernel(fits)
+        self.notes_: list[str] = []
+        genetic, residual = self._estimated(cohort, kernel, part) if given is None else given
+        few = max(1, _MOST_UNKNOWNS // len(cohort.traits))
+        part = LowRank(part.values[:few], part.vectors[:, :few])
+        model = JointSystem(cohort, kernel, genetic, residual, part).solve(tolerance=_TOLERANCE[self.solver_])
+        self.genetic_covariances_, self.residual_covariances_ = genetic, residual
+        self.genetic_correlations_ = correlations(genetic)
+        self.mean_ = model.means
+        self.marker_effects_ = (
+            kernel.marker_effects(model.coefficients)
+            if isinstance(kernel, GenomicRelationships)
+            else self.scale_.marker_effects(cohort.genotypes, model.coefficients)
+        )
+        return self
+
+    def _given_covariances(self, n_traits: int) -> tuple[FloatArray, FloatArray] | None:
+        if self.genetic_covariances is None or self.residual_covariances is None:
+            return None
+        return (
+            _checked("genetic_covariances", self.genetic_covariances, n_traits),
+            _checked("residual_covariances", self.residual_covariances, n_traits),
+        )
+
+    def _given(self, n_traits: int) -> list[float | None]:
+        """Return given heritabilities: those of given covariances."""
+        if self.genetic_covariances is None or self.residual_covariances is None:
+            return [None] * n_traits
+        genetic, residual = np.diag(self.genetic_covariances), np.diag(self.residual_covariances)
+        return [float(h) for h in np.clip(genetic / (genetic + residual), 1e-5, 1 - 1e-5)]
+
+    def _kernel(self, fits: TraitFits) -> tuple[RandomOperator, LowRank]:
+        """Return G, and its dominant part."""
+        if isinstance(fits, IterativeFits) and isinstance(fits.kernel, GenomicRelationships):
+            return fits.kernel, fits.part
+        kernel = Dense(cast("ExactFits", fits).relationships)
+        return kernel, dominant_part(kernel, RANK, rng=np.random.default_rng([self.seed, 1]))
+
+    def _estimated(self, cohort: Cohort, kernel: RandomOperator, part: LowRank) -> tuple[FloatArray, FloatArray]:
+        rng = np.random.default_rng([self.seed, 2])
+        found = estimate_covariances(cohort, kernel, self.models_, part, rng=rng)
+        self.notes_ = [
+            f"{name} covariances: {result.n_factors} factors, no estimate moved by more than "
+            f"{result.largest_change:.1f} standard errors"
+            for name, result in (("genetic", found.genetic), ("residual", found.residual))
+        ]
+        return found.genetic.matrix, found.residual.matrix
+
+
+def _checked(name: str, matrix: FloatArray, n_traits: int) -> FloatArray:
+    """Return a given covariance matrix that is one."""
+    values = np.asarray(matrix, dtype=np.float64)
+    if values.shape != (n_traits, n_traits) or not np.allclose(values, values.T):
+        raise SettingError(
+            name, expected=f"a symmetric matrix of {n_traits} x {n_traits}", found=f"an array of shape {values.shape}"
+        )
+    smallest = float(np.linalg.eigvalsh(values).min())
+    if not smallest > 0:
+        raise SettingError(
+            name,
+            expected="a positive definite matrix",
+            found=f"a smallest eigenvalue of {smallest:.3g}",
+            advice="Bend it, for example with genialearn.mixed_models.bending.bent.",
+        )
+    return values
