@@ -25,7 +25,12 @@ _FEWEST_STEPS, _MOST_STEPS, _STRIDE = 20, 240, 10
 _SETTLED = 0.02
 """Lanczos runs end when no heritability moves by more than this share of its standard error."""
 
-_WIDEST = 144
+_FEWEST_PROBES = 10
+
+PANEL = 48
+"""Columns that one pass over the genotypes serves: more cost another one."""
+
+_WIDEST = 3 * PANEL
 """Columns of a batch at most, unless one pattern alone needs more: three passes' worth."""
 
 Progress = Callable[[str, float], None]
@@ -95,7 +100,7 @@ def number_of_probes(n_records: int) -> int:
     With m of them the variance of a heritability grows by a share of 1/m, whatever the number of records; the fewer
     the records, the cheaper and the more useful is another one.
     """
-    return int(np.clip(round(640_000 / max(n_records, 1)), 10, 46))
+    return int(np.clip(round(640_000 / max(n_records, 1)), _FEWEST_PROBES, 46))
 
 
 def estimate_variances(
@@ -164,7 +169,7 @@ def _estimate_batch(
     probes: int | None,
 ) -> list[Estimate]:
     unique = {id(pattern): pattern for _, pattern, _ in traits}
-    counts = {key: probes or number_of_probes(len(pattern.records)) for key, pattern in unique.items()}
+    counts = _numbers_of_probes(list(unique.values()), len(traits), probes)
     columns = [pattern for _, pattern, _ in traits]
     starts = [contrasts for _, _, contrasts in traits]
     places: dict[int, IntArray] = {}
@@ -188,6 +193,17 @@ def _estimate_batch(
         found="some that still move",
         advice="Use the exact solver (--solver exact), or give the heritability.",
     )
+
+
+def _numbers_of_probes(unique: Sequence[Pattern], n_traits: int, given: int | None) -> dict[int, int]:
+    """Return how many random vectors each pattern of a batch gets, such that they fill passes over the genotypes."""
+    if given is not None:
+        return {id(pattern): given for pattern in unique}
+    wanted = {id(pattern): number_of_probes(len(pattern.records)) for pattern in unique}
+    columns = n_traits + sum(wanted.values())
+    room = PANEL * max(1, round(columns / PANEL))
+    more = (room - columns) // len(unique)
+    return {key: max(_FEWEST_PROBES, count + more) for key, count in wanted.items()}
 
 
 def _signs(n_records: int, n_vectors: int, rng: np.random.Generator) -> FloatArray:
