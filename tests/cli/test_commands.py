@@ -128,7 +128,7 @@ def test_that_too_little_memory_is_said_before_anything_runs(
     said = compare_once().err.splitlines()
 
     assert [
-        "memory: about 0.4 of 0.1 GiB; 1 cell to run",
+        "memory: about 0.3 of 0.1 GiB; 1 cell to run",
         "warning: gblup needs more memory than this process may use, and will most likely be killed. "
         "Compare on fewer animals, or on a machine with 1 GiB.",
     ] == said[3:5]

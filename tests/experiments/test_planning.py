@@ -85,7 +85,7 @@ def test_that_a_trait_needs_training_records_in_every_split(planned: Callable[..
 
 
 def test_that_memory_is_said_to_grow_with_animals_and_patterns_of_holes(planned: Callable[..., Plan]) -> None:
-    alike, with_holes = planned(trait_names=("milk", "fat")), planned(trait_names=("milk", "health"))
+    alike, with_holes = planned(trait_names=("milk", "fat")), planned(trait_names=("health", "conception"))
 
     assert alike.memory_gib < with_holes.memory_gib
     assert with_holes.memory_gib < with_holes.available_memory_gib

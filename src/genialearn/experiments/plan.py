@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,24 @@ from genialearn.experiments.description import describe_cohort
 from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
 from genialearn.experiments.machine import describe_machine, library_versions, usable_cores
 from genialearn.experiments.runs import CellKey
+from genialearn.mixed_models.memory import Sizes, needed_bytes
+from genialearn.mixed_models.records import patterns
+from genialearn.mixed_models.solvers import choose_solver
 from genialearn.predictors import CATALOGUE, REFERENCE
-from genialearn.records import RecordTable, design
+from genialearn.records import design
 from genialearn.validation.splits import Split, SplitScheme
 
 LEAST_RECORDS = 5
 """Training records of a trait without which no model of it can be fitted."""
 
-_WORK_SPACES = 6
-"""Matrices (animals, animals) that GBLUP holds at its peak, beside one of eigenvectors for each pattern of holes."""
+_HYBRID = "hybrid"
+"""What holds out-of-fold breeding values beside GBLUP."""
 
 _BYTES_PER_DOSAGE = 6
 """Dosages as float32, as int8, and binned."""
 
 _LIBRARIES_GIB = 0.4
+"""Of models that see all dosages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +85,15 @@ class Plan:
         """Every model on every split, one split after the other, the reference first."""
         return [CellKey(model, split.label) for split in self.splits for model in self.models]
 
-    @property
+    @cached_property
     def memory_gib(self) -> float:
         """About how much memory the largest cell needs: GBLUP, or a model that sees all dosages at once."""
+        sizes = Sizes.of(self.cohort, patterns(self.cohort))
+        gblup = needed_bytes(sizes, choose_solver(self.cohort), out_of_fold=_HYBRID in self.models) / 2**30
+        if set(self.models) <= {REFERENCE, _HYBRID}:
+            return gblup
         n_animals, n_markers = self.cohort.genotypes.shape
-        patterns = _record_counts_by_pattern(self.cohort.records)
-        gblup = 8 * (_WORK_SPACES * n_animals**2 + sum(count**2 for count in patterns))
-        return max(gblup, _BYTES_PER_DOSAGE * n_animals * n_markers) / 2**30 + _LIBRARIES_GIB
+        return max(gblup, _BYTES_PER_DOSAGE * n_animals * n_markers / 2**30 + _LIBRARIES_GIB)
 
     @property
     def available_memory_gib(self) -> float:
@@ -187,16 +194,6 @@ def _check_training_records(cohort: Cohort, splits: Iterable[Split]) -> None:
                     found=str(count),
                     advice="Leave the trait out with --trait, or use another --split.",
                 )
-
-
-def _record_counts_by_pattern(records: RecordTable) -> list[int]:
-    """Return the number of records of each distinct set of records, weights and fixed effects that traits have."""
-    recorded = np.isfinite(records.values)
-    patterns = {
-        (recorded[:, column].tobytes(), records.weights[recorded[:, column], column].tobytes(), trait.fixed): column
-        for column, trait in enumerate(records.traits)
-    }
-    return [int(records.n_records[column]) for column in patterns.values()]
 
 
 def _truths(cohort: Cohort, files: CohortFiles) -> dict[str, FloatArray]:

@@ -1,0 +1,199 @@
+"""The memory that fitting single-trait models takes, known from sizes before anything is computed.
+
+Counted are the arrays that are alive together at the highest point of each solver, beside the process itself. The tests
+hold the numbers to what processes were seen to take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from genialearn.cohorts import Cohort
+from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, PackedGenotypes
+from genialearn.genotypes.matrix import BLOCK_WIDTH
+from genialearn.mixed_models.iterative import RANK
+from genialearn.mixed_models.records import Pattern
+from genialearn.mixed_models.stochastic import number_of_probes
+
+PROCESS = 280 * 2**20
+"""Python, its libraries, and compiled code."""
+
+_NUMBER = 8
+_PER_RECORD, _PER_ANIMAL, _PER_MARKER = 128, 300, 600
+"""Bytes of a trait's record as it is read (text, value, weight, copies), of names, and of a line of the map."""
+
+_WIDEST, _PANEL = 144, 48
+"""Columns of a product, and those that one pass over the genotypes serves."""
+
+_DECOMPOSITION = 6
+"""Matrices (records, records) while one of them is decomposed."""
+
+_DENSE_EFFECTS = 3
+"""Matrices (records, fixed effects) that the exact solver keeps for each pattern."""
+
+_PANEL_ARRAYS = 4
+"""Arrays (markers, columns of a panel) beside the product of genotypes with values of animals."""
+
+_HELD_BY_LANCZOS, _SUBSPACES, _HELD_BY_GRADIENTS = 4, 5, 13
+"""Arrays (records, columns) of a Lanczos step, of the dominant part of G, and where many systems are solved at once."""
+
+
+@dataclass(frozen=True)
+class PatternSize:
+    """How large a pattern of records is.
+
+    Parameters
+    ----------
+    n_records, n_effects, n_traits
+        Records, fixed effects, and the traits that share them.
+    """
+
+    n_records: int
+    n_effects: int
+    n_traits: int
+
+    @property
+    def n_columns(self) -> int:
+        """Columns that REML by random vectors needs for it."""
+        return self.n_traits + number_of_probes(self.n_records)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What memory depends on.
+
+    Parameters
+    ----------
+    n_animals
+        Training animals.
+    n_markers
+        Columns of the genotypes.
+    n_genotyped
+        Animals in memory, those without records among them.
+    file_bytes
+        Of the genotypes as they are read, mapped into memory or not.
+    patterns
+        In the order of the traits.
+    """
+
+    n_animals: int
+    n_markers: int
+    n_genotyped: int
+    file_bytes: int
+    patterns: tuple[PatternSize, ...]
+
+    @classmethod
+    def of(cls, train: Cohort, columns: Sequence[Pattern], *, n_genotyped: int | None = None) -> Self:
+        """Return the sizes of training animals, whose traits have these patterns.
+
+        Parameters
+        ----------
+        train
+            The training animals.
+        columns
+            Pattern of each trait.
+        n_genotyped
+            All animals that breeding values are computed for; None where these are the training animals.
+        """
+        n_animals, n_markers = train.genotypes.shape
+        n_traits: dict[int, int] = {}
+        for pattern in columns:
+            n_traits[id(pattern)] = n_traits.get(id(pattern), 0) + 1
+        unique = {id(pattern): pattern for pattern in columns}
+        sizes = tuple(
+            PatternSize(len(pattern.records), len(pattern.effects.names), n_traits[key])
+            for key, pattern in unique.items()
+        )
+        return cls(n_animals, n_markers, n_genotyped or n_animals, _bytes_of(train.genotypes), sizes)
+
+    @property
+    def n_traits(self) -> int:
+        """Traits of all patterns."""
+        return sum(pattern.n_traits for pattern in self.patterns)
+
+
+def _bytes_of(genotypes: GenotypeMatrix) -> int:
+    if isinstance(genotypes, PackedGenotypes):
+        return int(genotypes.packed.nbytes)
+    return int(genotypes.values.nbytes) if isinstance(genotypes, DenseGenotypes) else 0
+
+
+def needed_bytes(sizes: Sizes, solver: str, *, out_of_fold: bool = False) -> int:
+    """Return about how much memory a process needs that reads a cohort, fits it and predicts all animals.
+
+    Parameters
+    ----------
+    sizes
+        Of the cohort.
+    solver
+        "exact" or "iterative".
+    out_of_fold
+        Whether out-of-fold breeding values follow.
+    """
+    fit = exact_bytes(sizes) if solver == "exact" else iterative_bytes(sizes, out_of_fold=out_of_fold)
+    return PROCESS + data_bytes(sizes) + max(fit, prediction_bytes(sizes))
+
+
+def data_bytes(sizes: Sizes) -> int:
+    """Return the bytes of genotypes as they are read, of records and of names."""
+    records = _PER_RECORD * sizes.n_genotyped * sizes.n_traits
+    return sizes.file_bytes + records + _PER_ANIMAL * sizes.n_genotyped + _PER_MARKER * sizes.n_markers
+
+
+def prediction_bytes(sizes: Sizes) -> int:
+    """Return the bytes of a block of unpacked genotypes, and of breeding values."""
+    return sizes.n_genotyped * (BLOCK_WIDTH * (_NUMBER + 1) + 2 * _NUMBER * sizes.n_traits)
+
+
+def exact_bytes(sizes: Sizes) -> int:
+    """Return the bytes of G, of the eigenvectors of all patterns, and of one decomposition.
+
+    The patterns are decomposed one after the other, and their eigenvectors stay.
+    """
+    n = sizes.n_animals
+    block = n * BLOCK_WIDTH * (_NUMBER + 1)
+    highest, kept = n * n, 0
+    for pattern in sizes.patterns:
+        r = pattern.n_records
+        effects = _DENSE_EFFECTS * r * pattern.n_effects
+        highest = max(highest, kept + _DECOMPOSITION * r * r + effects)
+        kept += r * r + effects
+    return max(_NUMBER * (n * n + highest), _NUMBER * 2 * n * n + block)
+
+
+def iterative_bytes(sizes: Sizes, *, out_of_fold: bool = False) -> int:
+    """Return the bytes of genotypes in two bits, and of the values that a step of the widest computation holds."""
+    squares = sizes.n_animals * sizes.n_markers // 4
+    steps = [_lanczos_bytes(sizes), _subspace_bytes(sizes)]
+    if out_of_fold:
+        steps.append(_NUMBER * _HELD_BY_GRADIENTS * _longest(sizes) * _WIDEST)
+    return squares + max(steps)
+
+
+def _lanczos_bytes(sizes: Sizes) -> int:
+    """Return the bytes of a Lanczos step: at its product with Z', and where contrasts are made of the result."""
+    widest = max(pattern.n_columns for pattern in sizes.patterns)
+    width = min(sum(pattern.n_columns for pattern in sizes.patterns), max(_WIDEST, widest))
+    n, rows = sizes.n_animals, _longest(sizes)
+    product = _product_bytes(sizes, width) + _NUMBER * 3 * rows * width
+    contrasts = _NUMBER * ((_HELD_BY_LANCZOS * rows + n) * width + (n + 3 * rows) * widest)
+    return max(product, contrasts)
+
+
+def _subspace_bytes(sizes: Sizes) -> int:
+    """Return the bytes of the search for the dominant part of G, which has a fixed width, and of the part itself."""
+    width = min(_WIDEST, sizes.n_animals)
+    subspaces = _NUMBER * _SUBSPACES * max(sizes.n_animals, _longest(sizes)) * width
+    return max(_product_bytes(sizes, width), subspaces) + 4 * RANK * sizes.n_animals
+
+
+def _product_bytes(sizes: Sizes, width: int) -> int:
+    """Return the bytes of V, Z'V and what is needed beside them, for V with so many columns."""
+    by_marker = sizes.n_markers * (width + _PANEL_ARRAYS * min(width, _PANEL))
+    return _NUMBER * (by_marker + sizes.n_animals * width)
+
+
+def _longest(sizes: Sizes) -> int:
+    return max(pattern.n_records for pattern in sizes.patterns)

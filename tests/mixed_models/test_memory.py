@@ -1,0 +1,111 @@
+"""What is said of memory, against what numpy's arrays take at their highest."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from genialearn.cohorts import Cohort
+from genialearn.genotypes import PackedGenotypes, dosages
+from genialearn.genotypes._bits import pack
+from genialearn.mixed_models.memory import (
+    PatternSize,
+    Sizes,
+    data_bytes,
+    exact_bytes,
+    iterative_bytes,
+    needed_bytes,
+    prediction_bytes,
+)
+from genialearn.mixed_models.records import patterns
+from genialearn.predictors.gblup import GBLUP
+
+
+def cohort_of(n_animals: int, n_markers: int, n_traits: int, n_patterns: int) -> Cohort:
+    """Return random genotypes and records in canonical order; traits take turns with the patterns of holes."""
+    rng = np.random.default_rng(1)
+    values = rng.standard_normal((n_animals, n_traits))
+    holes = rng.random((n_animals, n_patterns)) < 0.1
+    values[holes[:, np.arange(n_traits) % n_patterns]] = np.nan
+    values[0] = 0.0
+    animals = [f"a{row:05d}" for row in range(n_animals)]
+    cohort = Cohort.from_arrays(rng.integers(0, 3, (n_animals, n_markers)), values, animals=animals).canonical()
+    packed = pack(dosages(cohort.genotypes))
+    return replace(cohort, genotypes=PackedGenotypes.whole(cohort.animals, cohort.genotypes.markers, packed))
+
+
+def peak_of_fit(cohort: Cohort, solver: str, *, folds: np.ndarray | None = None) -> int:
+    """Return the most bytes that were alive beyond those at the start; what is compiled first doesn't count."""
+    small = cohort.select(slice(100))
+    GBLUP(solver=solver).fit_traits(small).out_of_fold_breeding_values(np.arange(100) % 10)
+    tracemalloc.start()
+    try:
+        fits = GBLUP(solver=solver).fit_traits(cohort)
+        if folds is not None:
+            tracemalloc.reset_peak()
+            fits.out_of_fold_breeding_values(folds)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+CASES = {
+    "one pattern": (900, 2000, 4, 1),
+    "many patterns": (700, 1000, 9, 9),
+    "many markers": (500, 20_000, 3, 3),
+    "many animals": (6000, 300, 6, 2),
+}
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if name != "many animals"])
+def test_exact(case: str) -> None:
+    cohort = cohort_of(*CASES[case])
+    sizes = Sizes.of(cohort, patterns(cohort))
+
+    assert pytest.approx(exact_bytes(sizes), rel=0.2) == peak_of_fit(cohort, "exact")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_iterative(case: str) -> None:
+    cohort = cohort_of(*CASES[case])
+    sizes = Sizes.of(cohort, patterns(cohort))
+
+    assert pytest.approx(iterative_bytes(sizes), rel=0.2) == peak_of_fit(cohort, "iterative")
+
+
+def test_out_of_fold() -> None:
+    cohort = cohort_of(6000, 300, 15, 2)
+    sizes = Sizes.of(cohort, patterns(cohort))
+
+    found = peak_of_fit(cohort, "iterative", folds=np.arange(6000) % 10)
+
+    assert pytest.approx(iterative_bytes(sizes, out_of_fold=True), rel=0.2) == found
+
+
+def test_sizes_of_a_cohort() -> None:
+    cohort = cohort_of(60, 40, 5, 2)
+
+    sizes = Sizes.of(cohort, patterns(cohort), n_genotyped=80)
+
+    recorded = np.isfinite(cohort.records.values).sum(axis=0)
+    expected = (PatternSize(int(recorded[0]), 1, 3), PatternSize(int(recorded[1]), 1, 2))
+    assert Sizes(60, 40, 80, 60 * 40 // 4, expected) == sizes
+    assert 5 == sizes.n_traits
+
+
+def test_what_is_needed_is_process_data_and_the_larger_of_fit_and_prediction() -> None:
+    sizes = Sizes(10, 1000, 50_000, 0, (PatternSize(10, 1, 1),))
+
+    assert prediction_bytes(sizes) > exact_bytes(sizes)
+    assert 280 * 2**20 + data_bytes(sizes) + prediction_bytes(sizes) == needed_bytes(sizes, "exact")
+
+
+@pytest.mark.parametrize(("solver", "gibibytes"), [("exact", 1100), ("iterative", 5)])
+def test_a_herd_of_the_largest_size(solver: str, gibibytes: float) -> None:
+    """113,599 animals of 33 traits that share their records, 53,469 markers."""
+    sizes = Sizes(113_599, 53_469, 113_599, 113_599 * 53_469 // 4, (PatternSize(113_599, 200, 33),))
+
+    assert pytest.approx(gibibytes, rel=0.4) == needed_bytes(sizes, solver) / 2**30
