@@ -327,10 +327,13 @@ def _announce(display: Display, plan: Plan) -> None:
 
 def _announce_task(display: Display, task: Task) -> None:
     """Say what is about to be estimated, and what it takes."""
-    display.say(_sizes(task.cohort))
+    from genialearn.experiments.machine import usable_memory_gib
+
+    display.say(f"{_sizes(task.cohort)}; {count(len(task.train), 'animal')} with records to learn from")
     for line in (*task.reconciliation.lines(), *task.notes):
         display.say(f"  {line}")
-    display.say(f"{count(len(task.train), 'animal')} with records to learn from; {task.solver} solver")
+    available = usable_memory_gib()
+    display.say(f"memory: about {task.memory_gib:.1f} of {available:.1f} GiB for the {task.solver} solver")
 
 
 def _command_line() -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genialearn import _files
-from genialearn.errors import GenialearnError, InputError
+from genialearn.errors import InputError
 from genialearn.experiments.runs import RUN, RunFolder, check_writable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 KIND = "variance"
 """Marks the `run.json` of such a folder."""
+
+_PART = ".part"
+"""Folder of what isn't complete yet."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class EstimateFolder:
     def check_free(self, *, force: bool) -> None:
         """Raise `InputError` where nothing may be written, or something else would be overwritten."""
         check_writable(self.path)
-        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+        if not self.path.exists() or (self.path.is_dir() and all(e.name == _PART for e in self.path.iterdir())):
             return
         if self._state() is None:
             raise InputError(
@@ -66,23 +67,25 @@ class EstimateFolder:
         with RunFolder(self.path).held():
             yield
 
-    def fill(self, tables: Mapping[str, pd.DataFrame]) -> None:
-        """Write tables by name, in the place of those that are there; where one can't be written, none stays."""
-        self._clear()
-        self.write_state({"status": "running"}, tables)
-        try:
-            for name, table in tables.items():
-                _files.write_table(self.path / name, table)
-        except GenialearnError:
-            self._clear()
-            raise
+    @contextmanager
+    def replaced(self) -> Iterator[Path]:
+        """Give a folder to write into, whose files take the place of those here when the block ends without an error.
 
-    def write_state(self, content: Mapping[str, Any], tables: Iterable[str]) -> None:
-        """Write `run.json`, which names the tables."""
-        _files.write_json(self.path / RUN, {**content, "kind": KIND, "tables": list(tables)})
+        `run.json` must be among them, and name the tables.
+        """
+        part = self.path / _PART
+        try:
+            yield part
+            self._clear()
+            for path in sorted(part.iterdir(), key=lambda path: path.name == RUN):
+                path.replace(self.path / path.name)
+        except OSError as error:
+            raise _files.os_error(error, self.path) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
     def _clear(self) -> None:
         """Remove what was written here before, and nothing else."""
-        state = self._state() or {}
-        for name in [*map(str, state.get("tables", ())), RUN]:
+        tables = (self._state() or {}).get("tables", ())
+        for name in [*map(str, tables), RUN]:
             (self.path / Path(name).name).unlink(missing_ok=True)

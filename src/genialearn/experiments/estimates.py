@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
+from genialearn.experiments.component_errors import component_errors
 from genialearn.mixed_models.fits import TraitModel
 from genialearn.predictors.gblup import GBLUP
 
@@ -28,19 +28,22 @@ class Estimates:
         Fitted on the training animals.
     cohort
         All genotyped animals.
+    train
+        Those that the model was fitted on, in canonical order.
     breeding_values
         Of all of them, shape (animals, traits).
     """
 
     model: GBLUP
     cohort: Cohort
+    train: Cohort
     breeding_values: FloatArray
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return every table by the name of its file."""
         return {
             "variance.tsv": variance_table(self.names, self.model),
-            "components.tsv": component_table(self.names, self.model),
+            "components.tsv": component_table(self.names, self.model, self.training_values),
             "fixed_effects.tsv": fixed_effect_table(self.names, self.model.models_),
             "breeding_values.tsv": beside(pd.DataFrame({"id": self.cohort.animals}), self.names, self.breeding_values),
             "marker_effects.tsv": marker_effect_table(self.names, self.model),
@@ -50,6 +53,12 @@ class Estimates:
     def names(self) -> list[str]:
         """The traits."""
         return self.cohort.records.trait_names
+
+    @property
+    def training_values(self) -> FloatArray:
+        """Breeding values of the training animals, shape (training animals, traits)."""
+        row_of = {name: row for row, name in enumerate(self.cohort.animals)}
+        return self.breeding_values[[row_of[name] for name in self.train.animals]]
 
 
 def beside(left: pd.DataFrame, names: Sequence[str], values: FloatArray) -> pd.DataFrame:
@@ -80,14 +89,13 @@ def scaled_heritability(trait: TraitModel, diagonal: float) -> float:
     return genetic / (genetic + trait.variances.residual)
 
 
-def component_table(names: Iterable[str], model: GBLUP) -> pd.DataFrame:
+def component_table(names: Iterable[str], model: GBLUP, training_values: FloatArray) -> pd.DataFrame:
     """Return the genetic and residual variance of each trait with their standard errors."""
-    rows: list[tuple[str, str, str, float, float]] = []
-    for name, trait in zip(names, model.models_, strict=True):
-        rows += [
-            (name, name, "genetic", trait.variances.genetic, np.nan),
-            (name, name, "residual", trait.variances.residual, np.nan),
-        ]
+    rows = []
+    for name, trait, values in zip(names, model.models_, training_values.T, strict=True):
+        genetic_se, residual_se = component_errors(trait, values)
+        rows.append((name, name, "genetic", trait.variances.genetic, genetic_se))
+        rows.append((name, name, "residual", trait.variances.residual, residual_se))
     return pd.DataFrame(rows, columns=COMPONENTS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,14 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from genialearn import _files
 from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts import Cohort, CohortFiles, Reconciliation, read_cohort
+from genialearn.errors import InputError
 from genialearn.experiments import machine
 from genialearn.experiments.costs import MemoryWatch, Stopwatch
-from genialearn.experiments.estimate_folder import EstimateFolder
+from genialearn.experiments.estimate_folder import KIND, EstimateFolder
 from genialearn.experiments.estimates import Estimates
 from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
-from genialearn.mixed_models.records import patterns
+from genialearn.experiments.runs import RUN
+from genialearn.mixed_models.memory import Sizes, needed_bytes
+from genialearn.mixed_models.records import Pattern, patterns
 from genialearn.mixed_models.solvers import SOLVERS, choose_solver
 from genialearn.mixed_models.variance import refuse_too_few
 from genialearn.predictors.gblup import GBLUP, RELATIONSHIPS
@@ -44,6 +49,8 @@ class Task:
         "exact" or "iterative".
     notes
         What the user should know about the fixed effects.
+    sizes
+        What memory depends on.
     """
 
     cohort: Cohort
@@ -51,6 +58,25 @@ class Task:
     reconciliation: Reconciliation
     solver: str
     notes: Sequence[str]
+    sizes: Sizes
+
+    @property
+    def memory_gib(self) -> float:
+        """About how much memory is needed."""
+        return needed_bytes(self.sizes, self.solver) / 2**30
+
+    def check_memory(self, available_gib: float) -> None:
+        """Raise `InputError` where the memory that this process may use isn't enough."""
+        if self.memory_gib <= available_gib:
+            return
+        smaller = self.solver == "exact" and needed_bytes(self.sizes, "iterative") / 2**30 <= available_gib
+        other = "Use the iterative solver (--solver iterative)" if smaller else "Use fewer animals or markers"
+        raise InputError(
+            "memory",
+            expected=f"about {self.memory_gib:.1f} GiB for the {self.solver} solver",
+            found=f"{available_gib:.1f} GiB that this process may use",
+            advice=f"{other}, or a machine with {math.ceil(self.memory_gib)} GiB.",
+        )
 
 
 def variance(
@@ -107,16 +133,19 @@ def variance(
             task = _task(files, solver)
             inputs = describe_inputs(files)
         announce(task)
+        task.check_memory(machine.usable_memory_gib())
         model = GBLUP(relationships=relationships, solver=task.solver, seed=seed)
         with watch.stage("fit"):
             model.fit_traits(task.train, progress=progress)
         with watch.stage("predict"):
-            estimates = Estimates(model, task.cohort, model.breeding_values(task.cohort))
-        with watch.stage("write"):
-            tables = estimates.tables()
-            folder.fill(tables)
-        state = {**_identity(settings, inputs, command), **_described(task), "stages": watch.stages}
-        folder.write_state({**state, "peak_rss_mib": round(memory.peak_mib(), 1), "status": "finished"}, tables)
+            estimates = Estimates(model, task.cohort, task.train, model.breeding_values(task.cohort))
+        with folder.replaced() as part:
+            with watch.stage("write"):
+                tables = estimates.tables()
+                for name, table in tables.items():
+                    _files.write_table(part / name, table)
+            run = {**_identity(settings, inputs, command), **_described(task), "tables": list(tables)}
+            _files.write_json(part / RUN, {**run, "stages": watch.stages, "peak_rss_mib": round(memory.peak_mib(), 1)})
         progress("done", 1.0)
     return estimates
 
@@ -135,14 +164,21 @@ def _task(files: CohortFiles, solver: str) -> Task:
     """Read the cohort and check what the models need of it."""
     cohort, reconciliation = read_cohort(files, keep_unrecorded=True)
     train = cohort.select(np.unique(cohort.record_rows)).canonical()
-    notes = _checked_effects(train)
-    return Task(cohort, train, reconciliation, choose_solver(train) if solver == "auto" else solver, notes)
+    columns = patterns(train)
+    return Task(
+        cohort,
+        train,
+        reconciliation,
+        choose_solver(train) if solver == "auto" else solver,
+        _checked_effects(train, columns),
+        Sizes.of(train, columns, n_genotyped=len(cohort)),
+    )
 
 
-def _checked_effects(train: Cohort) -> list[str]:
+def _checked_effects(train: Cohort, columns: Sequence[Pattern]) -> list[str]:
     """Return a note for each trait some of whose fixed effects can't be told apart; too few records are refused."""
     notes = []
-    for trait, pattern in zip(train.traits, patterns(train), strict=True):
+    for trait, pattern in zip(train.traits, columns, strict=True):
         refuse_too_few(pattern.n_contrasts, f"trait {trait.name}")
         n_effects = len(pattern.effects.names)
         confounded = n_effects - pattern.projection.rank
@@ -156,6 +192,7 @@ def _checked_effects(train: Cohort) -> list[str]:
 
 def _identity(settings: dict[str, Any], inputs: list[dict[str, Any]], command: str) -> dict[str, Any]:
     return {
+        "kind": KIND,
         "command": command,
         "settings": settings,
         "seed": settings["seed"],
@@ -177,5 +214,6 @@ def _described(task: Task) -> dict[str, Any]:
         "traits": [asdict(trait) for trait in task.cohort.traits],
         "reconciliation": [asdict(finding) for finding in task.reconciliation.findings],
         "solver": task.solver,
+        "memory_gib": round(task.memory_gib, 3),
         "notes": list(task.notes),
     }
