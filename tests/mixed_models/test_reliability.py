@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dense_mixed_model import DenseModel
+from dense_mixed_model import DenseModel, relationships
 from kinds_of_records import COHORTS, HERITABILITIES
 
 from cohorts_for_tests import family_cohort
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
+from genialearn.mixed_models import exact as exact_models
+from genialearn.mixed_models.fits import TraitModel
 from genialearn.mixed_models.reliability import estimate_reliabilities
-from genialearn.mixed_models.variance import Variances
 from genialearn.relationships import GenomicScale
 
-VARIANCES = [Variances(h, 1.0, 0.0) for h in HERITABILITIES]
+
+def models(cohort: Cohort) -> list[TraitModel]:
+    return list(exact_models.fit_trait_models(cohort, relationships(cohort), HERITABILITIES).models)
 
 
 def dense(cohort: Cohort, column: int, h: float) -> FloatArray:
@@ -27,7 +30,7 @@ def dense(cohort: Cohort, column: int, h: float) -> FloatArray:
 def estimated(cohort: Cohort, *, exact: int | None = None, rank: int = 500) -> FloatArray:
     kernel = GenomicScale.of(cohort.genotypes).operator(cohort.genotypes)
     rng = np.random.default_rng(1)
-    return estimate_reliabilities(cohort, kernel, VARIANCES, rng=rng, exact=exact, rank=rank).values
+    return estimate_reliabilities(cohort, kernel, models(cohort), rng=rng, exact=exact, rank=rank).values
 
 
 @pytest.mark.parametrize("name", COHORTS)
@@ -43,7 +46,7 @@ def test_exact_ones_are_those_of_the_full_matrix(name: str) -> None:
 def test_approximate_ones_are_near_and_their_error_is_stated(exact: int, rank: int, least: float) -> None:
     cohort = family_cohort(300, 500, seed=4, holes=0.4, n_sires=10).canonical()
     kernel = GenomicScale.of(cohort.genotypes).operator(cohort.genotypes)
-    found = estimate_reliabilities(cohort, kernel, VARIANCES, rng=np.random.default_rng(1), exact=exact, rank=rank)
+    found = estimate_reliabilities(cohort, kernel, models(cohort), rng=np.random.default_rng(1), exact=exact, rank=rank)
 
     expected = np.column_stack([dense(cohort, column, h) for column, h in enumerate(HERITABILITIES)])
     errors = found.values - expected

@@ -53,11 +53,6 @@ def test_line_endings_and_marks_do_not_matter(path: Path) -> None:
             '[milk]\ndirection = "up"\n',
             ": [milk] direction: expected a known name, found 'up'. Known are: higher, lower, optimum.",
         ),
-        (
-            '[milk]\nrandom = "herd"\n',
-            ": [milk] random: expected no random effect beside the breeding value, found 'herd'. "
-            "Use a fixed effect, or give one record per animal.",
-        ),
     ],
 )
 def test_unknown_words_are_answered_with_known_ones(path: Path, text: str, message: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from genialearn._arrays import FloatArray, IntArray
 from genialearn.mixed_models.adjustment import average_by_animal
+from genialearn.mixed_models.components import Components
 from genialearn.mixed_models.variance import Variances
 
 
@@ -39,6 +40,8 @@ class TraitModel:
         Records minus their fixed part plus `mean`, shape (records,).
     dual
         Coefficients a of the training animals: breeding values are G a, shape (animals,).
+    components
+        All variances where there are random effects beside breeding values, else None.
     """
 
     records: IntArray
@@ -52,6 +55,7 @@ class TraitModel:
     mean: float
     adjusted: FloatArray
     dual: FloatArray
+    components: Components | None = None
 
 
 class TraitFits(Protocol):

@@ -7,7 +7,7 @@ number of traits costs one product with G: holes, weights and fixed effects are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,11 +20,35 @@ from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import LinearOperator
 from genialearn.mixed_models.projections import Projection
 from genialearn.records import Design, design
+from genialearn.records.random_effects import incidence_of, random_names
+
+
+@dataclass(frozen=True, eq=False)
+class RandomEffect:
+    """A random effect with independent levels, such as an animal's permanent environment or a herd.
+
+    Parameters
+    ----------
+    name
+        "animal" or the column that it stands in.
+    incidence
+        Of levels on records, multiplied by root weights, shape (records of the pattern, levels).
+    ratio
+        Its variance over s2g.
+    """
+
+    name: str
+    incidence: sparse.csr_matrix
+    ratio: float = 0.0
+
+    def times(self, values: FloatArray) -> FloatArray:
+        """Return W^1/2 Q Q' W^1/2 v for its incidence Q, without the ratio, shape (records, columns)."""
+        return np.asarray(self.incidence @ (self.incidence.T @ values))
 
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """Records that some traits have in common, with their weights and fixed effects.
+    """Records that some traits have in common, with their weights and effects.
 
     Parameters
     ----------
@@ -38,6 +62,8 @@ class Pattern:
         X.
     projection
         Least squares on W^1/2 X.
+    random
+        Random effects beside breeding values.
     """
 
     records: IntArray
@@ -45,6 +71,7 @@ class Pattern:
     root_weights: FloatArray
     effects: Design
     projection: Projection
+    random: tuple[RandomEffect, ...] = ()
 
     @classmethod
     def of(cls, cohort: Cohort, column: int, records: IntArray, root_weights: FloatArray) -> Pattern:
@@ -57,19 +84,32 @@ class Pattern:
                 found="none",
                 advice="Leave the trait out with --trait, or use another --split.",
             )
-        effects = design(trait.fixed, cohort.records.effects.iloc[records])
-        return cls.with_effects(records, cohort.record_rows[records], root_weights, effects)
+        columns, animals = cohort.records.effects.iloc[records], cohort.record_rows[records]
+        effects, weights = design(trait.fixed, columns), sparse.diags(root_weights)
+        random = tuple(
+            RandomEffect(name, sparse.csr_matrix(weights @ incidence_of(name, columns, animals)))
+            for name in random_names(trait.random)
+        )
+        projection = Projection(sparse.csc_matrix(weights @ effects.matrix))
+        return cls(records, animals, root_weights, effects, projection, random)
 
-    @classmethod
-    def with_effects(cls, records: IntArray, animals: IntArray, root_weights: FloatArray, effects: Design) -> Pattern:
-        """Return the pattern of records with these fixed effects."""
-        weighted = sparse.csc_matrix(sparse.diags(root_weights) @ effects.matrix)
-        return cls(records, animals, root_weights, effects, Projection(weighted))
+    def with_ratios(self, ratios: FloatArray) -> Pattern:
+        """Return the pattern with known variances of its random effects, over s2g."""
+        known = [replace(effect, ratio=float(ratio)) for effect, ratio in zip(self.random, ratios, strict=True)]
+        return replace(self, random=tuple(known))
 
     def select(self, kept: IntArray) -> Pattern:
         """Return the pattern of some of these records."""
-        effects = Design(sparse.csc_matrix(self.effects.matrix[kept]), self.effects.names)
-        return Pattern.with_effects(self.records[kept], self.animals[kept], self.root_weights[kept], effects)
+        matrix = sparse.csc_matrix(self.effects.matrix[kept])
+        projection = Projection(sparse.csc_matrix(sparse.diags(self.root_weights[kept]) @ matrix))
+        return Pattern(
+            self.records[kept],
+            self.animals[kept],
+            self.root_weights[kept],
+            Design(matrix, self.effects.names),
+            projection,
+            tuple(replace(effect, incidence=effect.incidence[kept]) for effect in self.random),
+        )
 
     def free(self, values: FloatArray) -> FloatArray:
         """Return S W^1/2 y for records y (records, columns)."""
@@ -94,6 +134,16 @@ class Pattern:
         """Return S W^1/2 Z u for values u of animals (animals, columns): shape (records, columns)."""
         return self.projection.remove(self.root_weights[:, None] * animal_values[self.animals])
 
+    def random_times(self, values: FloatArray) -> FloatArray:
+        """Return the sum of S W^1/2 Q Q' W^1/2 v times the ratio over random effects, shape (records, columns)."""
+        parts = (effect.ratio * effect.times(values) for effect in self.random)
+        return self.projection.remove(np.asarray(sum(parts, np.zeros_like(values))))
+
+    @property
+    def total_ratio(self) -> float:
+        """Variance of all random effects of a record, over s2g."""
+        return sum(effect.ratio for effect in self.random)
+
     @property
     def n_contrasts(self) -> int:
         """Records less independent fixed effects."""
@@ -102,12 +152,12 @@ class Pattern:
 
 def patterns(cohort: Cohort) -> list[Pattern]:
     """Return the pattern of each trait; equal ones are the same object."""
-    known: dict[tuple[bytes, bytes, str], Pattern] = {}
+    known: dict[tuple[bytes, bytes, str, str], Pattern] = {}
     found = []
     for column, trait in enumerate(cohort.traits):
         records = np.flatnonzero(np.isfinite(cohort.records.values[:, column]))
         roots = np.sqrt(cohort.records.weights[records, column])
-        key = records.tobytes(), roots.tobytes(), trait.fixed
+        key = records.tobytes(), roots.tobytes(), trait.fixed, trait.random
         if key not in known:
             known[key] = Pattern.of(cohort, column, records, roots)
         found.append(known[key])
@@ -157,8 +207,13 @@ class RecordSystems:
         return out
 
     def product(self, values: FloatArray, which: IntArray) -> FloatArray:
-        """Return K v, shape (rows, columns)."""
-        return self.to_contrasts(self.kernel.matmat(self.to_animals(values, which)), which)
+        """Return K v plus what random effects with known ratios add, shape (rows, columns)."""
+        out = self.to_contrasts(self.kernel.matmat(self.to_animals(values, which)), which)
+        for pattern, places in self.grouped(which):
+            if pattern.total_ratio > 0:
+                own = slice(0, len(pattern.records))
+                out[own, places] += pattern.random_times(values[own, places])
+        return out
 
     def stacked(self, values: list[FloatArray]) -> FloatArray:
         """Return vectors of the columns' own lengths as one array, shape (rows, columns)."""
@@ -190,7 +245,8 @@ class LowRankPreconditioner:
         roots = np.sqrt(part.values)
         self._factor = (part.vectors * roots).astype(np.float32)
         rest = float(np.mean(systems.kernel.diagonal() - np.einsum("ij,ij->i", self._factor, self._factor)))
-        self._shift = max(rest, 0.0) + (1 - heritabilities) / heritabilities
+        others = np.array([pattern.total_ratio for pattern in systems.columns])
+        self._shift = max(rest, 0.0) + others + (1 - heritabilities) / heritabilities
         self._spectra: dict[int, tuple[FloatArray, FloatArray]] = {}
 
     def _spectrum(self, pattern: Pattern) -> tuple[FloatArray, FloatArray]:

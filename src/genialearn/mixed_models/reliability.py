@@ -25,6 +25,7 @@ from genialearn._arrays import Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.linalg.low_rank import LowRank, dominant_part
 from genialearn.linalg.operators import LinearOperator
+from genialearn.mixed_models.fits import TraitModel
 from genialearn.mixed_models.iterative import RANK, solve_duals
 from genialearn.mixed_models.projections import Projection
 from genialearn.mixed_models.records import Pattern, RecordSystems, patterns
@@ -68,7 +69,7 @@ class Reliabilities:
 def estimate_reliabilities(
     cohort: Cohort,
     kernel: LinearOperator,
-    variances: Sequence[Variances],
+    models: Sequence[TraitModel],
     *,
     rng: np.random.Generator,
     rank: int = _RANK,
@@ -82,8 +83,8 @@ def estimate_reliabilities(
         All animals, with records or without.
     kernel
         Their G.
-    variances
-        Of each trait's single-trait model.
+    models
+        The single-trait models, for their variances; their rows may be those of fewer animals.
     rng
         Draws the subspace, the random vectors and the animals that are computed exactly.
     rank
@@ -92,9 +93,10 @@ def estimate_reliabilities(
         Animals that are computed exactly for each trait; None for as many as 480 solutions allow, 12 to 96.
     """
     n_animals = len(cohort)
-    count = min(n_animals, exact or int(np.clip(_EXACT_IN_ALL // len(variances), _FEWEST_EXACT, _MOST_EXACT)))
+    variances = [model.variances for model in models]
+    count = min(n_animals, exact or int(np.clip(_EXACT_IN_ALL // len(models), _FEWEST_EXACT, _MOST_EXACT)))
     approximation = _Approximation.of(kernel, dominant_part(kernel, min(rank, n_animals), rng=rng, passes=2), rng)
-    columns = patterns(cohort)
+    columns = [_with_known_ratios(*pair) for pair in zip(patterns(cohort), models, strict=True)]
     chosen = [np.sort(rng.choice(n_animals, count, replace=False)) for _ in columns]
     known = _exact(kernel, columns, variances, chosen, approximation)
     features = [approximation.features(p, v) for p, v in zip(columns, variances, strict=True)]
@@ -104,6 +106,10 @@ def estimate_reliabilities(
     for trait, animals in enumerate(chosen):
         values[animals, trait] = known[trait]
     return Reliabilities(np.clip(values, 0.0, 1.0), errors, count)
+
+
+def _with_known_ratios(pattern: Pattern, model: TraitModel) -> Pattern:
+    return pattern if model.components is None else pattern.with_ratios(model.components.ratios)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +152,7 @@ class _Approximation:
 
     def features(self, pattern: Pattern, variances: Variances) -> FloatArray:
         """Return approximate reliability, share told by own records, and rest, relative to G_jj; shape (animals, 3)."""
-        ratio = variances.residual / variances.genetic
+        ratio = variances.residual / variances.genetic + pattern.total_ratio
         weights = pattern.root_weights**2
         total = np.bincount(pattern.animals, weights=weights, minlength=len(self.own))
         spread = (ratio + self.own[pattern.animals] * total[pattern.animals]) / weights

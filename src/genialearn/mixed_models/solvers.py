@@ -23,7 +23,12 @@ _PRODUCTS = 40
 
 
 def choose_solver(cohort: Cohort) -> str:
-    """Return "exact" or "iterative": whichever is quicker, by patterns of records and sizes."""
+    """Return "exact" or "iterative": whichever is quicker, by patterns of records and sizes.
+
+    Random effects beside breeding values are known to the iterative solver alone.
+    """
+    if any(trait.random for trait in cohort.traits):
+        return "iterative"
     sizes = pattern_sizes(cohort)
     largest = max(sizes, default=0)
     if largest <= _ALWAYS_EXACT:

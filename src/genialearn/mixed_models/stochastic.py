@@ -176,7 +176,7 @@ def _estimate_batch(
     for key, pattern in unique.items():
         places[key] = np.arange(counts[key]) + len(columns)
         columns += [pattern] * counts[key]
-        starts += list(pattern.projection.remove(_signs(len(pattern.records), counts[key], rng)).T)
+        starts += list(pattern.projection.remove(signs(len(pattern.records), counts[key], rng)).T)
     systems = RecordSystems(kernel, columns)
     run = Lanczos(systems.product, systems.stacked(starts))
     run.extend(_FEWEST_STEPS)
@@ -206,7 +206,8 @@ def _numbers_of_probes(unique: Sequence[Pattern], n_traits: int, given: int | No
     return {key: max(_FEWEST_PROBES, count + more) for key, count in wanted.items()}
 
 
-def _signs(n_records: int, n_vectors: int, rng: np.random.Generator) -> FloatArray:
+def signs(n_records: int, n_vectors: int, rng: np.random.Generator) -> FloatArray:
+    """Return random vectors of -1 and 1, shape (records, vectors)."""
     return rng.integers(0, 2, (n_records, n_vectors)).astype(np.float64) * 2 - 1
 
 

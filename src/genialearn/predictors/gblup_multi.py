@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Self, cast
+from typing import Self
 
 import numpy as np
 
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.errors import SettingError
-from genialearn.linalg.low_rank import LowRank, dominant_part
-from genialearn.linalg.operators import Dense, RandomOperator
+from genialearn.errors import SettingError, examples
+from genialearn.linalg.low_rank import LowRank
+from genialearn.linalg.operators import RandomOperator
 from genialearn.mixed_models.covariances import correlations, estimate_covariances
-from genialearn.mixed_models.exact import ExactFits
-from genialearn.mixed_models.fits import TraitFits
-from genialearn.mixed_models.iterative import RANK, IterativeFits
 from genialearn.mixed_models.joint import JointSystem
-from genialearn.predictors.gblup import GBLUP
+from genialearn.predictors.gblup import GBLUP, kernel_of
 from genialearn.relationships import GenomicRelationships
 
 _MOST_UNKNOWNS = 3_000
@@ -70,9 +67,10 @@ class GBLUPMulti(GBLUP):
     def fit(self, cohort: Cohort) -> Self:
         """Estimate variances and covariances, then breeding values of all traits together."""
         cohort = cohort.canonical()
+        _refuse_random_effects(cohort)
         given = self._given_covariances(len(cohort.traits))
         fits = self._fit(cohort)
-        kernel, part = self._kernel(fits)
+        kernel, part = kernel_of(fits, seed=self.seed)
         self.notes_: list[str] = []
         genetic, residual = self._estimated(cohort, kernel, part) if given is None else given
         few = max(1, _MOST_UNKNOWNS // len(cohort.traits))
@@ -103,13 +101,6 @@ class GBLUPMulti(GBLUP):
         genetic, residual = np.diag(self.genetic_covariances), np.diag(self.residual_covariances)
         return [float(h) for h in np.clip(genetic / (genetic + residual), 1e-5, 1 - 1e-5)]
 
-    def _kernel(self, fits: TraitFits) -> tuple[RandomOperator, LowRank]:
-        """Return G, and its dominant part."""
-        if isinstance(fits, IterativeFits) and isinstance(fits.kernel, GenomicRelationships):
-            return fits.kernel, fits.part
-        kernel = Dense(cast("ExactFits", fits).relationships)
-        return kernel, dominant_part(kernel, RANK, rng=np.random.default_rng([self.seed, 1]))
-
     def _estimated(self, cohort: Cohort, kernel: RandomOperator, part: LowRank) -> tuple[FloatArray, FloatArray]:
         rng = np.random.default_rng([self.seed, 2])
         found = estimate_covariances(cohort, kernel, self.models_, part, rng=rng)
@@ -119,6 +110,17 @@ class GBLUPMulti(GBLUP):
             for name, result in (("genetic", found.genetic), ("residual", found.residual))
         ]
         return found.genetic.matrix, found.residual.matrix
+
+
+def _refuse_random_effects(cohort: Cohort) -> None:
+    named = [trait.name for trait in cohort.traits if trait.random]
+    if named:
+        raise SettingError(
+            "gblup-multi",
+            expected="no random effects beside breeding values",
+            found=f"{len(named):,} traits with some: {examples(named)}",
+            advice="Use gblup, or make them fixed effects.",
+        )
 
 
 def _checked(name: str, matrix: FloatArray, n_traits: int) -> FloatArray:

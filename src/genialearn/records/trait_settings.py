@@ -54,13 +54,6 @@ def _check_entry(where: str, entry: object) -> None:
             raise FileFormatError(f"{where} {key}", expected="a text", found=repr(value), advice="Put it in quotes.")
     check_known(f"{where} kind", entry.get("kind", KINDS[0]), KINDS)
     check_known(f"{where} direction", entry.get("direction", ""), DIRECTIONS)
-    if entry.get("random"):
-        raise SettingError(
-            f"{where} random",
-            expected="no random effect beside the breeding value",
-            found=repr(entry["random"]),
-            advice="Use a fixed effect, or give one record per animal.",
-        )
 
 
 def _lower_first(sentence: str) -> str:

@@ -31,7 +31,8 @@ class Trait:
     fixed
         Right-hand side of the formula of fixed effects; an intercept is always there.
     random
-        Random effects beside the breeding value; none is known to the models yet, so it must be empty.
+        Random effects beside the breeding value: "animal" for what an animal's records share otherwise (permanent
+        environment), names of columns such as a herd, or several with + between.
     group
         For display: production, morphology, ...
     """
