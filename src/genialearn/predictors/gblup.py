@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
@@ -10,12 +10,14 @@ from genialearn._arrays import FloatArray
 from genialearn._checks import check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError, SettingError
+from genialearn.linalg.low_rank import LowRank, dominant_part
+from genialearn.linalg.operators import Dense, RandomOperator
 from genialearn.mixed_models import exact, iterative, variance
 from genialearn.mixed_models.fits import TraitFits
 from genialearn.mixed_models.solvers import SOLVERS, choose_solver
 from genialearn.mixed_models.stochastic import Progress
 from genialearn.predictors.estimator import Estimator
-from genialearn.relationships import GenomicScale
+from genialearn.relationships import GenomicRelationships, GenomicScale
 
 RELATIONSHIPS = ("vanraden1", "vanraden2")
 """The forms of G that can be asked for."""
@@ -149,6 +151,14 @@ class GBLUP(Estimator):
         """Return mean plus breeding value, shape (animals, traits); of a binary trait within 0 and 1."""
         breeding_values = self.breeding_values(cohort)
         return within_bounds(self.mean_ + breeding_values, self.binary_)
+
+
+def kernel_of(fits: TraitFits, *, seed: int) -> tuple[RandomOperator, LowRank]:
+    """Return G of the training animals as the models of all traits know it, and its dominant part."""
+    if isinstance(fits, iterative.IterativeFits) and isinstance(fits.kernel, GenomicRelationships):
+        return fits.kernel, fits.part
+    kernel = Dense(cast("exact.ExactFits", fits).relationships)
+    return kernel, dominant_part(kernel, iterative.RANK, rng=np.random.default_rng([seed, 1]))
 
 
 def within_bounds(predictions: FloatArray, binary: np.ndarray) -> FloatArray:
