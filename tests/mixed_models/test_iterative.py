@@ -54,6 +54,16 @@ class TestGivenHeritabilities:
         np.testing.assert_allclose(actual / units, expected.out_of_fold_breeding_values(folds) / units, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["holes", "weights"])
+def test_standard_errors_of_fixed_effects_are_near_the_exact_ones(name: str) -> None:
+    cohort = COHORTS[name]()
+    expected = exact.fit_trait_models(cohort, relationships(cohort), HERITABILITIES).models
+    for actual, model in zip(fitted(cohort, list(HERITABILITIES)).models, expected, strict=True):
+        places = [actual.fixed_names.index(effect) for effect in model.fixed_names]
+
+        np.testing.assert_allclose(actual.fixed_se[places], model.fixed_se, rtol=0.1)
+
+
 class TestProducts:
     @pytest.mark.parametrize("name", COHORTS)
     def test_they_are_those_of_the_matrix(self, name: str) -> None:

@@ -28,6 +28,9 @@ RANK = 128
 TOLERANCE = 1e-6
 """Relative residual of breeding values."""
 
+_MOST_ERRORS = 500
+"""Fixed effects of a trait up to which their standard errors are computed."""
+
 _WIDEST = 144
 """Systems solved at a time: three passes' worth."""
 
@@ -184,7 +187,7 @@ def fit_trait_models(
     for place, variances in enumerate(given_variances(traits, h, solved)):
         if place not in estimates:
             estimates[place] = Estimate(variances, float("nan"), 0)
-    values = kernel.matmat(dual)
+    values, kernel_diagonal = kernel.matmat(dual), kernel.diagonal()
     models = []
     for place, pattern in enumerate(columns):
         records = cohort.records.values[pattern.records, place]
@@ -192,8 +195,29 @@ def fit_trait_models(
         others = h[place] * sum((e.ratio * e.times(own)[:, 0] for e in pattern.random), np.zeros(len(records)))
         rest = pattern.root_weights * (records - values[pattern.animals, place]) - others
         model = _trait_model(records, rest, pattern, estimates[place], dual[:, place])
-        models.append(replace(model, components=components.get(place)))
+        errors = _fixed_standard_errors(pattern, part, model.variances, float(np.mean(kernel_diagonal)))
+        models.append(replace(model, components=components.get(place), fixed_se=errors))
     return IterativeFits(models, kernel, columns, contrasts, part)
+
+
+def _fixed_standard_errors(pattern: Pattern, part: LowRank, variances: Variances, mean_diagonal: float) -> FloatArray:
+    """Return about the roots of the diagonal of (X'V^-1 X)^-1, NaN where there are more than 500 fixed effects.
+
+    V is taken as F F' s2g + N with F the dominant part of G and N diagonal: the rest of G's diagonal, other random
+    effects and the residual.
+    """
+    x = pattern.effects.matrix
+    if x.shape[1] > _MOST_ERRORS:
+        return np.full(x.shape[1], np.nan)
+    factor = (part.vectors * np.sqrt(part.values))[pattern.animals]
+    rest = max(mean_diagonal - float(np.mean(np.sum(factor**2, axis=1))), 0.0) + pattern.total_ratio
+    precision = 1 / (rest + variances.residual / variances.genetic / pattern.root_weights**2)
+    inner = (factor.T * precision) @ factor + np.eye(factor.shape[1])
+    shared = np.asarray(x.T @ (factor * precision[:, None]))
+    information = (x.T @ x.multiply(precision[:, None])).toarray() - shared @ np.linalg.solve(inner, shared.T)
+    units = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    inverse = np.linalg.pinv(information / np.outer(units, units), rcond=1e-8, hermitian=True)
+    return np.asarray(np.sqrt(np.maximum(np.diag(inverse), 0.0) * variances.genetic) / units)
 
 
 def _refuse_given(name: str, heritability: float | None) -> None:
