@@ -22,6 +22,9 @@ from genialearn.mixed_models.records import Pattern, RecordSystems
 from genialearn.mixed_models.variance import Variances
 
 _FEWEST_STEPS, _MOST_STEPS, _STRIDE = 20, 240, 10
+_USUAL_STEPS = 50
+"""What runs mostly take: for progress alone."""
+
 _SETTLED = 0.02
 """Lanczos runs end when no heritability moves by more than this share of its standard error."""
 
@@ -138,8 +141,12 @@ def estimate_variances(
     out: dict[int, Estimate] = {}
     for batch in _batches([pattern for _, pattern, _ in traits], probes):
         chosen = [traits[place] for place in batch]
-        progress("variance components", len(out) / len(traits))
-        found = _estimate_batch(kernel, chosen, rng=rng, probes=probes)
+        before, share = len(out) / len(traits), len(batch) / len(traits)
+
+        def tell(done: float, before: float = before, share: float = share) -> None:
+            progress("variance components", before + share * done)
+
+        found = _estimate_batch(kernel, chosen, rng=rng, probes=probes, tell=tell)
         out.update(zip(batch, found, strict=True))
     return [out[place] for place in range(len(traits))]
 
@@ -167,6 +174,7 @@ def _estimate_batch(
     *,
     rng: np.random.Generator,
     probes: int | None,
+    tell: Callable[[float], None],
 ) -> list[Estimate]:
     unique = {id(pattern): pattern for _, pattern, _ in traits}
     counts = _numbers_of_probes(list(unique.values()), len(traits), probes)
@@ -179,9 +187,11 @@ def _estimate_batch(
         starts += list(pattern.projection.remove(signs(len(pattern.records), counts[key], rng)).T)
     systems = RecordSystems(kernel, columns)
     run = Lanczos(systems.product, systems.stacked(starts))
+    tell(0.0)
     run.extend(_FEWEST_STEPS)
     before = _maxima(run, traits, places)
     while run.n_steps < _MOST_STEPS:
+        tell(min(0.9, run.n_steps / _USUAL_STEPS))
         run.extend(_STRIDE)
         now = _maxima(run, traits, places)
         if all(_settled(a, b) for a, b in zip(before, now, strict=True)):
