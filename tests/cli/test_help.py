@@ -26,7 +26,16 @@ OPTIONS = {
     "simulate": ["FOLDER", "--animals", "--markers", "--n-traits", "--architecture", *RUNNING],
     "check": ["COHORT", *INPUT, "--debug"],
     "compare": ["COHORT", "--model", "--split", "--out", *INPUT, *RUNNING],
-    "variance": ["COHORT", "--out", "--relationships", "--solver", *INPUT, *RUNNING],
+    "variance": [
+        "COHORT",
+        "--out",
+        "--relationships",
+        "--solver",
+        "--no-covariances",
+        "--no-reliabilities",
+        *INPUT,
+        *RUNNING,
+    ],
     "report": ["RUN", "--debug"],
 }
 

@@ -20,7 +20,9 @@ FILES = {
     "breeding_values.tsv",
     "components.tsv",
     "fixed_effects.tsv",
+    "genetic_correlations.tsv",
     "marker_effects.tsv",
+    "reliabilities.tsv",
     "run.json",
     "variance.tsv",
 }
@@ -67,6 +69,15 @@ def test_that_options_reach_the_model(solver: str, estimate: Callable[..., Answe
     assert FILES == {path.name for path in (tmp_path / "out").iterdir()}
     assert ["id", "milk", "health"] == list(found)
     np.testing.assert_allclose(found[["milk", "health"]], model.breeding_values(cohort), rtol=1e-6, atol=1e-7)
+
+
+def test_that_parts_can_be_left_out(estimate: Callable[..., Answer], tmp_path: Path) -> None:
+    estimate("--no-covariances", "--no-reliabilities")
+
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    components = pd.read_csv(tmp_path / "out" / "components.tsv", sep="\t")
+    assert FILES - {"genetic_correlations.tsv", "reliabilities.tsv"} == left
+    assert (components["trait"] == components["other"]).all()
 
 
 def test_that_the_command_is_written_down(estimate: Callable[..., Answer], tiny: Path, tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numba
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info
 
 from genialearn.cohorts import Cohort, CohortFiles, read_cohort
 from genialearn.errors import InputError
@@ -92,13 +94,48 @@ class TestTables:
         variances = table(estimated[0], "variance.tsv")
 
         assert ["trait", "other", "component", "estimate", "se"] == list(found)
-        assert list(zip(TRAITS, TRAITS, strict=True)) == list(
-            found[found["component"] == "genetic"][["trait", "other"]].itertuples(index=False, name=None)
-        )
+        own = found[found["trait"] == found["other"]]
+        assert list(np.repeat(TRAITS, 2)) == list(own["trait"])
         for component in ("genetic", "residual"):
-            estimates = found.loc[found["component"] == component, "estimate"].to_numpy()
+            estimates = own.loc[own["component"] == component, "estimate"].to_numpy()
             np.testing.assert_array_equal(variances[f"{component}_variance"], estimates)
         assert np.isfinite(found["se"]).all()
+
+    def test_covariances_of_pairs(self, estimated: tuple[Path, Estimates]) -> None:
+        folder, estimates = estimated
+        found = table(folder, "components.tsv").query("trait != other")
+        correlations = table(folder, "genetic_correlations.tsv")
+
+        assert ["trait", "other", "correlation", "se"] == list(correlations)
+        pairs = list(combinations(TRAITS, 2))
+        for rows in (correlations, found[found["component"] == "genetic"], found[found["component"] == "residual"]):
+            assert pairs == list(rows[["trait", "other"]].itertuples(index=False, name=None))
+        upper = np.triu_indices(4, 1)
+        covariances = estimates.covariances
+        for component, matrix in (("genetic", covariances.genetic.matrix), ("residual", covariances.residual.matrix)):
+            np.testing.assert_allclose(found.loc[found["component"] == component, "estimate"], matrix[upper], rtol=1e-8)
+        np.testing.assert_allclose(correlations["correlation"], covariances.genetic_correlations[upper], rtol=1e-8)
+        np.testing.assert_allclose(correlations["se"], covariances.genetic_correlations_se[upper], rtol=1e-8)
+
+    def test_reliabilities_of_all_animals_in_the_order_of_the_file(
+        self, estimated: tuple[Path, Estimates], whole: Cohort
+    ) -> None:
+        """Those of full matrices: 96 of 120 animals were computed exactly, the others nearly so."""
+        folder, estimates = estimated
+        found = table(folder, "reliabilities.tsv")
+        recorded = np.setdiff1d(np.arange(len(whole)), UNRECORDED)
+        frequencies = GenomicScale.of(whole.genotypes.select(animals=recorded)).frequencies
+        z = (dosages(whole.genotypes) - 2 * frequencies) / np.sqrt(2 * frequencies * (1 - frequencies))
+        relationships = z @ z.T / z.shape[1]
+        h = estimates.model.heritability_[TRAITS.index("conception")]
+        v = np.linalg.inv(h * relationships[np.ix_(recorded, recorded)] + (1 - h) * np.eye(len(recorded)))
+        p = v - np.outer(v.sum(axis=0), v.sum(axis=0)) / v.sum()
+        covariance = h * relationships[:, recorded]
+        expected = np.einsum("ij,jk,ik->i", covariance, p, covariance) / (h * np.diag(relationships))
+
+        assert ["id", *TRAITS] == list(found)
+        assert ANIMALS == list(found["id"])
+        np.testing.assert_allclose(found["conception"], expected, atol=0.02)
 
     def test_breeding_values_of_all_genotyped_animals(self, estimated: tuple[Path, Estimates], whole: Cohort) -> None:
         folder, estimates = estimated
@@ -143,7 +180,10 @@ class TestTables:
             run["seed"],
             run["settings"]["relationships"],
         )
-        assert ["read", "fit", "predict", "write"] == [stage["stage"] for stage in run["stages"]]
+        stages = ["read", "fit", "predict", "covariances", "reliabilities", "write"]
+        assert stages == [stage["stage"] for stage in run["stages"]]
+        assert {"genetic", "residual"} == set(run["bending"])
+        assert set(TRAITS) == set(run["reliability_errors"])
         assert {"n_animals": 120, "n_training": 117, "n_markers": 200, "n_traits": 4} == run["cohort"]
         assert run["peak_rss_mib"] > 0
         assert np.__version__ == run["versions"]["numpy"]
@@ -276,11 +316,12 @@ class TestMemory:
 
 
 def test_that_threads_are_limited_for_a_while() -> None:
-    before = numba.get_num_threads()
+    before = numba.get_num_threads(), threadpool_info()
 
     with machine.limited_threads(1):
         assert 1 == numba.get_num_threads()
+        assert {1} == {item["num_threads"] for item in threadpool_info()}
     with machine.limited_threads(1000):
-        assert numba.config.NUMBA_NUM_THREADS == numba.get_num_threads()
+        assert before == (numba.get_num_threads(), threadpool_info())
 
-    assert before == numba.get_num_threads()
+    assert before == (numba.get_num_threads(), threadpool_info())

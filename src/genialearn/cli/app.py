@@ -84,6 +84,12 @@ Solver = Annotated[
         help="exact: with matrices of animals by animals; iterative: without, for many animals; auto: the quicker.",
     ),
 ]  # fmt: skip
+NoCovariances = Annotated[
+    bool, typer.Option("--no-covariances", help="Leave out covariances and genetic correlations of pairs of traits.")
+]
+NoReliabilities = Annotated[
+    bool, typer.Option("--no-reliabilities", help="Leave out the reliabilities of breeding values.")
+]
 Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
 Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
 Traits = Annotated[int, typer.Option("--n-traits", metavar="N", help=f"Number of traits, 1 to {N_TRAITS}.")]
@@ -219,6 +225,8 @@ def variance(
     out: Results = Path("runs/variance"),
     relationships: Relationships = "vanraden1",
     solver: Solver = "auto",
+    no_covariances: NoCovariances = False,
+    no_reliabilities: NoReliabilities = False,
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
     force: opt.Force = False,
@@ -235,6 +243,8 @@ def variance(
             out,
             relationships=relationships,
             solver=solver,
+            covariances=not no_covariances,
+            reliabilities=not no_reliabilities,
             seed=seed,
             threads=threads,
             force=force,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import pandas as pd
 
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.experiments.component_errors import component_errors
+from genialearn.mixed_models.covariances import CovarianceEstimates
 from genialearn.mixed_models.fits import TraitModel
+from genialearn.mixed_models.reliability import Reliabilities
 from genialearn.predictors.gblup import GBLUP
 
 VARIANCE = ["trait", "h2", "h2_se", "h2_scaled", "genetic_variance", "residual_variance", "n_records"]
 COMPONENTS = ["trait", "other", "component", "estimate", "se"]
+CORRELATIONS = ["trait", "other", "correlation", "se"]
 FIXED_EFFECTS = ["trait", "effect", "estimate", "se"]
 
 
@@ -32,22 +36,36 @@ class Estimates:
         Those that the model was fitted on, in canonical order.
     breeding_values
         Of all of them, shape (animals, traits).
+    covariances
+        Of all pairs of traits; None where they weren't asked for.
+    reliabilities
+        Of all animals; None where they weren't asked for.
     """
 
     model: GBLUP
     cohort: Cohort
     train: Cohort
     breeding_values: FloatArray
+    covariances: CovarianceEstimates | None = None
+    reliabilities: Reliabilities | None = None
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return every table by the name of its file."""
-        return {
+        tables = {
             "variance.tsv": variance_table(self.names, self.model),
-            "components.tsv": component_table(self.names, self.model, self.training_values),
+            "components.tsv": component_table(self.names, self.model, self.training_values, self.covariances),
             "fixed_effects.tsv": fixed_effect_table(self.names, self.model.models_),
-            "breeding_values.tsv": beside(pd.DataFrame({"id": self.cohort.animals}), self.names, self.breeding_values),
+            "breeding_values.tsv": self._by_animal(self.breeding_values),
             "marker_effects.tsv": marker_effect_table(self.names, self.model),
         }
+        if self.covariances is not None:
+            tables["genetic_correlations.tsv"] = correlation_table(self.names, self.covariances)
+        if self.reliabilities is not None:
+            tables["reliabilities.tsv"] = self._by_animal(self.reliabilities.values)
+        return tables
+
+    def _by_animal(self, values: FloatArray) -> pd.DataFrame:
+        return beside(pd.DataFrame({"id": self.cohort.animals}), self.names, values)
 
     @property
     def names(self) -> list[str]:
@@ -89,14 +107,37 @@ def scaled_heritability(trait: TraitModel, diagonal: float) -> float:
     return genetic / (genetic + trait.variances.residual)
 
 
-def component_table(names: Iterable[str], model: GBLUP, training_values: FloatArray) -> pd.DataFrame:
-    """Return the genetic and residual variance of each trait with their standard errors."""
+def component_table(
+    names: Sequence[str], model: GBLUP, training_values: FloatArray, covariances: CovarianceEstimates | None = None
+) -> pd.DataFrame:
+    """Return genetic and residual variances with their standard errors, then the covariances of pairs of traits."""
     rows = []
     for name, trait, values in zip(names, model.models_, training_values.T, strict=True):
-        genetic_se, residual_se = component_errors(trait, values)
-        rows.append((name, name, "genetic", trait.variances.genetic, genetic_se))
-        rows.append((name, name, "residual", trait.variances.residual, residual_se))
+        rows += [(name, name, *component) for component in _components(trait, values)]
+    if covariances is not None:
+        genetic = covariances.genetic.matrix, covariances.genetic_se
+        residual = covariances.residual.matrix, covariances.residual_se
+        for one, other in combinations(range(len(names)), 2):
+            for component, (matrix, errors) in (("genetic", genetic), ("residual", residual)):
+                rows.append((names[one], names[other], component, matrix[one, other], errors[one, other]))
     return pd.DataFrame(rows, columns=COMPONENTS)
+
+
+def _components(trait: TraitModel, training_values: FloatArray) -> list[tuple[str, float, float]]:
+    """Return name, estimate and standard error of each variance of a trait."""
+    if trait.components is not None:
+        found = trait.components
+        return list(zip(found.names, found.values.tolist(), found.standard_errors.tolist(), strict=True))
+    values = trait.variances.genetic, trait.variances.residual
+    return list(zip(("genetic", "residual"), values, component_errors(trait, training_values), strict=True))
+
+
+def correlation_table(names: Sequence[str], covariances: CovarianceEstimates) -> pd.DataFrame:
+    """Return the genetic correlation of each pair of traits, and its standard error."""
+    values, errors = covariances.genetic_correlations, covariances.genetic_correlations_se
+    pairs = combinations(range(len(names)), 2)
+    rows = [(names[one], names[other], values[one, other], errors[one, other]) for one, other in pairs]
+    return pd.DataFrame(rows, columns=CORRELATIONS)
 
 
 def fixed_effect_table(names: Iterable[str], models: Iterable[TraitModel]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,28 @@ from genialearn.experiments.estimate_folder import KIND, EstimateFolder
 from genialearn.experiments.estimates import Estimates
 from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
 from genialearn.experiments.runs import RUN
+from genialearn.mixed_models.covariances import CovarianceEstimates, estimate_covariances
+from genialearn.mixed_models.fits import TraitFits
 from genialearn.mixed_models.memory import Sizes, needed_bytes
 from genialearn.mixed_models.records import Pattern, patterns
+from genialearn.mixed_models.reliability import Reliabilities, estimate_reliabilities
 from genialearn.mixed_models.solvers import SOLVERS, choose_solver
 from genialearn.mixed_models.variance import refuse_too_few
-from genialearn.predictors.gblup import GBLUP, RELATIONSHIPS
+from genialearn.predictors.gblup import GBLUP, RELATIONSHIPS, kernel_of
 
 Progress = Callable[[str, float], None]
 """Told what runs and what share of it is done."""
 
-_STAGES = {"read": "reading", "fit": "fitting", "predict": "breeding values of all animals", "write": "writing"}
+_STAGES = {
+    "read": "reading",
+    "fit": "fitting",
+    "predict": "breeding values of all animals",
+    "covariances": "covariances of traits",
+    "reliabilities": "reliabilities",
+    "write": "writing",
+}
+
+_NO_COVARIANCES = "covariances of traits are left out: some traits have random effects beside breeding values"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +63,8 @@ class Task:
         What the user should know about the fixed effects.
     sizes
         What memory depends on.
+    covariances, reliabilities
+        Whether they are estimated too.
     """
 
     cohort: Cohort
@@ -59,17 +73,22 @@ class Task:
     solver: str
     notes: Sequence[str]
     sizes: Sizes
+    covariances: bool
+    reliabilities: bool
 
     @property
     def memory_gib(self) -> float:
         """About how much memory is needed."""
-        return needed_bytes(self.sizes, self.solver) / 2**30
+        return self._gib(self.solver)
+
+    def _gib(self, solver: str) -> float:
+        return needed_bytes(self.sizes, solver, covariances=self.covariances, reliabilities=self.reliabilities) / 2**30
 
     def check_memory(self, available_gib: float) -> None:
         """Raise `InputError` where the memory that this process may use isn't enough."""
         if self.memory_gib <= available_gib:
             return
-        smaller = self.solver == "exact" and needed_bytes(self.sizes, "iterative") / 2**30 <= available_gib
+        smaller = self.solver == "exact" and self._gib("iterative") <= available_gib
         other = "Use the iterative solver (--solver iterative)" if smaller else "Use fewer animals or markers"
         raise InputError(
             "memory",
@@ -85,6 +104,8 @@ def variance(
     *,
     relationships: str = "vanraden1",
     solver: str = "auto",
+    covariances: bool = True,
+    reliabilities: bool = True,
     seed: int = 1,
     threads: int = 0,
     force: bool = False,
@@ -103,8 +124,12 @@ def variance(
         The cohort's files.
     out
         The folder.
-    relationships, solver, seed
+    relationships, solver
         As in `GBLUP`.
+    covariances, reliabilities
+        Whether to estimate the covariances of all pairs of traits, and the reliabilities of all breeding values.
+    seed
+        Of everything random.
     threads
         How many; 0 for all cores.
     force
@@ -123,28 +148,40 @@ def variance(
     ConvergenceError
         Where the iterative solver doesn't end.
     """
-    settings = _settings(files, relationships=relationships, solver=solver, seed=seed, threads=threads)
+    settings = {
+        **_settings(files, relationships=relationships, solver=solver, seed=seed, threads=threads),
+        "covariances": covariances,
+        "reliabilities": reliabilities,
+    }
     refuse_streams(files)
     folder = EstimateFolder(Path(out))
     folder.check_free(force=force)
     with MemoryWatch() as memory, machine.limited_threads(settings["threads"]), folder.held():
         watch = Stopwatch(lambda stage: progress(_STAGES[stage], 0.0), memory.peak_mib)
         with watch.stage("read"):
-            task = _task(files, solver)
+            task = _task(files, settings)
             inputs = describe_inputs(files)
         announce(task)
         task.check_memory(machine.usable_memory_gib())
         model = GBLUP(relationships=relationships, solver=task.solver, seed=seed)
         with watch.stage("fit"):
-            model.fit_traits(task.train, progress=progress)
+            fits = model.fit_traits(task.train, progress=progress)
         with watch.stage("predict"):
             estimates = Estimates(model, task.cohort, task.train, model.breeding_values(task.cohort))
+        if task.covariances:
+            with watch.stage("covariances"):
+                estimates = replace(estimates, covariances=_covariances(task, model, fits))
+        del fits
+        if task.reliabilities:
+            with watch.stage("reliabilities"):
+                estimates = replace(estimates, reliabilities=_reliabilities(task, model))
         with folder.replaced() as part:
             with watch.stage("write"):
                 tables = estimates.tables()
                 for name, table in tables.items():
                     _files.write_table(part / name, table)
-            run = {**_identity(settings, inputs, command), **_described(task), "tables": list(tables)}
+            found = {**_described(task), **_quality(estimates), "tables": list(tables)}
+            run = {**_identity(settings, inputs, command), **found}
             _files.write_json(part / RUN, {**run, "stages": watch.stages, "peak_rss_mib": round(memory.peak_mib(), 1)})
         progress("done", 1.0)
     return estimates
@@ -160,18 +197,56 @@ def _settings(files: CohortFiles, *, relationships: str, solver: str, seed: int,
     }
 
 
-def _task(files: CohortFiles, solver: str) -> Task:
+def _covariances(task: Task, model: GBLUP, fits: TraitFits) -> CovarianceEstimates:
+    kernel, part = kernel_of(fits, seed=model.seed)
+    rng = np.random.default_rng([model.seed, 2])
+    return estimate_covariances(task.train, kernel, model.models_, part, rng=rng)
+
+
+def _reliabilities(task: Task, model: GBLUP) -> Reliabilities:
+    """Return reliabilities of all animals in the cohort's order; the order of the files doesn't matter to them."""
+    cohort = task.cohort.canonical()
+    kernel = model.scale_.operator(cohort.genotypes)
+    found = estimate_reliabilities(cohort, kernel, model.models_, rng=np.random.default_rng([model.seed, 3]))
+    row_of = {name: row for row, name in enumerate(cohort.animals)}
+    return replace(found, values=found.values[[row_of[name] for name in task.cohort.animals]])
+
+
+def _quality(estimates: Estimates) -> dict[str, Any]:
+    """Return how far covariances were bent and reliabilities may be off."""
+    quality: dict[str, Any] = {}
+    if estimates.covariances is not None:
+        bent = {"genetic": estimates.covariances.genetic, "residual": estimates.covariances.residual}
+        quality["bending"] = {
+            name: {"n_factors": matrix.n_factors, "largest_change_in_se": _number(matrix.largest_change)}
+            for name, matrix in bent.items()
+        }
+    if estimates.reliabilities is not None:
+        errors = zip(estimates.names, estimates.reliabilities.errors, strict=True)
+        quality["reliability_errors"] = {name: _number(float(error)) for name, error in errors}
+    return quality
+
+
+def _number(value: float) -> float | None:
+    """Return a number as JSON has it: none for NaN."""
+    return round(value, 6) if math.isfinite(value) else None
+
+
+def _task(files: CohortFiles, settings: dict[str, Any]) -> Task:
     """Read the cohort and check what the models need of it."""
     cohort, reconciliation = read_cohort(files, keep_unrecorded=True)
     train = cohort.select(np.unique(cohort.record_rows)).canonical()
     columns = patterns(train)
+    random = any(trait.random for trait in train.traits)
     return Task(
         cohort,
         train,
         reconciliation,
-        choose_solver(train) if solver == "auto" else solver,
-        _checked_effects(train, columns),
+        choose_solver(train) if settings["solver"] == "auto" else settings["solver"],
+        [*_checked_effects(train, columns), *([_NO_COVARIANCES] if settings["covariances"] and random else [])],
         Sizes.of(train, columns, n_genotyped=len(cohort)),
+        settings["covariances"] and not random,
+        settings["reliabilities"],
     )
 
 

@@ -28,14 +28,17 @@ def usable_cores() -> int:
 
 @contextmanager
 def limited_threads(threads: int) -> Iterator[None]:
-    """Let products with genotypes and matrices use at most so many threads while the block runs."""
+    """Let products with genotypes and matrices use at most so many threads while the block runs.
+
+    Where the environment allows fewer, as by OPENBLAS_NUM_THREADS, that remains.
+    """
     import numba
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_info, threadpool_limits
 
     before = numba.get_num_threads()
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(threads, before))
     try:
-        with threadpool_limits(threads):
+        with threadpool_limits({item["prefix"]: min(threads, item["num_threads"]) for item in threadpool_info()}):
             yield
     finally:
         numba.set_num_threads(before)

@@ -30,8 +30,8 @@ from genialearn.validation.splits import Split, SplitScheme
 LEAST_RECORDS = 5
 """Training records of a trait without which no model of it can be fitted."""
 
-_HYBRID = "hybrid"
-"""What holds out-of-fold breeding values beside GBLUP."""
+_HYBRID, _MULTI = "hybrid", "gblup-multi"
+"""What needs out-of-fold breeding values or covariances beside GBLUP, and no dosages."""
 
 _BYTES_PER_DOSAGE = 6
 """Dosages as float32, as int8, and binned."""
@@ -89,8 +89,10 @@ class Plan:
     def memory_gib(self) -> float:
         """About how much memory the largest cell needs: GBLUP, or a model that sees all dosages at once."""
         sizes = Sizes.of(self.cohort, patterns(self.cohort))
-        gblup = needed_bytes(sizes, choose_solver(self.cohort), out_of_fold=_HYBRID in self.models) / 2**30
-        if set(self.models) <= {REFERENCE, _HYBRID}:
+        models = set(self.models)
+        more = {"out_of_fold": _HYBRID in models, "covariances": _MULTI in models}
+        gblup = needed_bytes(sizes, choose_solver(self.cohort), **more) / 2**30
+        if models <= {REFERENCE, _HYBRID, _MULTI}:
             return gblup
         n_animals, n_markers = self.cohort.genotypes.shape
         return max(gblup, _BYTES_PER_DOSAGE * n_animals * n_markers / 2**30 + _LIBRARIES_GIB)

@@ -7,13 +7,12 @@ hold the numbers to what processes were seen to take.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from genialearn.cohorts import Cohort
 from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, PackedGenotypes
 from genialearn.genotypes.matrix import BLOCK_WIDTH
-from genialearn.mixed_models.iterative import RANK
 from genialearn.mixed_models.records import Pattern
 from genialearn.mixed_models.stochastic import number_of_probes
 
@@ -38,6 +37,9 @@ _PANEL_ARRAYS = 4
 
 _HELD_BY_LANCZOS, _SUBSPACES, _HELD_BY_GRADIENTS = 4, 5, 13
 """Arrays (records, columns) of a Lanczos step, of the dominant part of G, and where many systems are solved at once."""
+
+_RELIABILITY_RANK = 516
+"""Columns of the dominant part of G that reliabilities begin with."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,14 @@ def _bytes_of(genotypes: GenotypeMatrix) -> int:
     return int(genotypes.values.nbytes) if isinstance(genotypes, DenseGenotypes) else 0
 
 
-def needed_bytes(sizes: Sizes, solver: str, *, out_of_fold: bool = False) -> int:
+def needed_bytes(
+    sizes: Sizes,
+    solver: str,
+    *,
+    out_of_fold: bool = False,
+    covariances: bool = False,
+    reliabilities: bool = False,
+) -> int:
     """Return about how much memory a process needs that reads a cohort, fits it and predicts all animals.
 
     Parameters
@@ -129,11 +138,20 @@ def needed_bytes(sizes: Sizes, solver: str, *, out_of_fold: bool = False) -> int
         Of the cohort.
     solver
         "exact" or "iterative".
-    out_of_fold
-        Whether out-of-fold breeding values follow.
+    out_of_fold, covariances, reliabilities
+        Whether these follow.
     """
-    fit = exact_bytes(sizes) if solver == "exact" else iterative_bytes(sizes, out_of_fold=out_of_fold)
-    return PROCESS + data_bytes(sizes) + max(fit, prediction_bytes(sizes))
+    if solver == "exact":
+        steps = [exact_bytes(sizes)]
+        held = _kept_by_exact(sizes)
+    else:
+        steps = [iterative_bytes(sizes, out_of_fold=out_of_fold)]
+        held = sizes.n_animals * sizes.n_markers // 4
+    if covariances:
+        steps.append(held + max(_many_systems_bytes(sizes), _subspace_bytes(sizes)))
+    if reliabilities:
+        steps.append(reliability_bytes(sizes))
+    return PROCESS + data_bytes(sizes) + max(*steps, prediction_bytes(sizes))
 
 
 def data_bytes(sizes: Sizes) -> int:
@@ -163,13 +181,31 @@ def exact_bytes(sizes: Sizes) -> int:
     return max(_NUMBER * (n * n + highest), _NUMBER * 2 * n * n + block)
 
 
+def _kept_by_exact(sizes: Sizes) -> int:
+    """Return the bytes of G and of the eigenvectors of all patterns."""
+    return _NUMBER * (sizes.n_animals**2 + sum(p.n_records**2 for p in sizes.patterns))
+
+
 def iterative_bytes(sizes: Sizes, *, out_of_fold: bool = False) -> int:
     """Return the bytes of genotypes in two bits, and of the values that a step of the widest computation holds."""
     squares = sizes.n_animals * sizes.n_markers // 4
     steps = [_lanczos_bytes(sizes), _subspace_bytes(sizes)]
     if out_of_fold:
-        steps.append(_NUMBER * _HELD_BY_GRADIENTS * _longest(sizes) * _WIDEST)
+        steps.append(_many_systems_bytes(sizes))
     return squares + max(steps)
+
+
+def reliability_bytes(sizes: Sizes) -> int:
+    """Return the bytes of reliabilities of all animals: a wide subspace, then many systems."""
+    everyone = replace(sizes, n_animals=sizes.n_genotyped)
+    squares = sizes.n_genotyped * sizes.n_markers // 4
+    width = min(_RELIABILITY_RANK, sizes.n_genotyped)
+    return squares + max(_subspace_bytes(everyone, width), _many_systems_bytes(everyone))
+
+
+def _many_systems_bytes(sizes: Sizes) -> int:
+    """Return the bytes of solving as many systems at once as a product takes."""
+    return _NUMBER * _HELD_BY_GRADIENTS * max(sizes.n_animals, _longest(sizes)) * _WIDEST
 
 
 def _lanczos_bytes(sizes: Sizes) -> int:
@@ -182,11 +218,11 @@ def _lanczos_bytes(sizes: Sizes) -> int:
     return max(product, contrasts)
 
 
-def _subspace_bytes(sizes: Sizes) -> int:
+def _subspace_bytes(sizes: Sizes, width: int = _WIDEST) -> int:
     """Return the bytes of the search for the dominant part of G, which has a fixed width, and of the part itself."""
-    width = min(_WIDEST, sizes.n_animals)
+    width = min(width, sizes.n_animals)
     subspaces = _NUMBER * _SUBSPACES * max(sizes.n_animals, _longest(sizes)) * width
-    return max(_product_bytes(sizes, width), subspaces) + 4 * RANK * sizes.n_animals
+    return max(_product_bytes(sizes, width), subspaces) + 4 * width * sizes.n_animals
 
 
 def _product_bytes(sizes: Sizes, width: int) -> int:
