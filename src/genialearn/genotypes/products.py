@@ -11,7 +11,10 @@ from numba import njit, prange
 from scipy.linalg.blas import dsyrk
 
 from genialearn._arrays import FloatArray, Int8Array
-from genialearn.genotypes.matrix import GenotypeMatrix
+from genialearn.genotypes.matrix import BLOCK_WIDTH, GenotypeMatrix
+
+_BLOCK_GENOTYPES = 4_000_000
+"""Genotypes unpacked to float64 at a time: 32 MB."""
 
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
@@ -21,6 +24,11 @@ def _centre(dosages: Int8Array, means: FloatArray, out: FloatArray) -> None:
         for animal in range(n_animals):
             dosage = dosages[animal, marker]
             out[animal, marker] = 0.0 if dosage < 0 else dosage - means[marker]
+
+
+def _block_width(genotypes: GenotypeMatrix) -> int:
+    """Return how many markers to take at a time: of few animals many, since changing between numba and BLAS costs."""
+    return max(BLOCK_WIDTH, _BLOCK_GENOTYPES // max(genotypes.shape[0], 1))
 
 
 def centred(dosages: Int8Array, frequencies: FloatArray) -> FloatArray:
@@ -33,7 +41,7 @@ def centred(dosages: Int8Array, frequencies: FloatArray) -> FloatArray:
 def times_marker_effects(genotypes: GenotypeMatrix, frequencies: FloatArray, effects: FloatArray) -> FloatArray:
     """Return Z U for marker effects U (markers, columns): shape (animals, columns)."""
     out = np.zeros((genotypes.shape[0], effects.shape[1]))
-    for columns, block in genotypes.blocks():
+    for columns, block in genotypes.blocks(_block_width(genotypes)):
         out += centred(block, frequencies[columns]) @ effects[columns]
     return out
 
@@ -41,7 +49,7 @@ def times_marker_effects(genotypes: GenotypeMatrix, frequencies: FloatArray, eff
 def times_animal_values(genotypes: GenotypeMatrix, frequencies: FloatArray, values: FloatArray) -> FloatArray:
     """Return Z'V for values V (animals, columns): shape (markers, columns)."""
     out = np.empty((genotypes.shape[1], values.shape[1]))
-    for columns, block in genotypes.blocks():
+    for columns, block in genotypes.blocks(_block_width(genotypes)):
         out[columns] = centred(block, frequencies[columns]).T @ values
     return out
 
@@ -53,7 +61,7 @@ def cross_product(genotypes: GenotypeMatrix, frequencies: FloatArray, scales: Fl
     """
     n_animals = genotypes.shape[0]
     out = np.zeros((n_animals, n_animals), order="F")
-    for columns, block in genotypes.blocks():
+    for columns, block in genotypes.blocks(_block_width(genotypes)):
         part = centred(block, frequencies[columns])
         if scales is not None:
             part *= scales[columns]
