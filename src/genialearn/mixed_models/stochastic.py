@@ -21,11 +21,11 @@ from genialearn.mixed_models import variance
 from genialearn.mixed_models.records import Pattern, RecordSystems
 from genialearn.mixed_models.variance import Variances
 
-_FEWEST_STEPS, _MOST_STEPS, _STRIDE = 20, 240, 10
-_USUAL_STEPS = 50
+_FEWEST_STEPS, _MOST_STEPS, _STRIDE = 18, 240, 6
+_USUAL_STEPS = 42
 """What runs mostly take: for progress alone."""
 
-_SETTLED = 0.02
+_SETTLED = 0.05
 """Lanczos runs end when no heritability moves by more than this share of its standard error."""
 
 _FEWEST_PROBES = 10
@@ -103,7 +103,7 @@ def number_of_probes(n_records: int) -> int:
     With m of them the variance of a heritability grows by a share of 1/m, whatever the number of records; the fewer
     the records, the cheaper and the more useful is another one.
     """
-    return int(np.clip(round(640_000 / max(n_records, 1)), _FEWEST_PROBES, 46))
+    return int(np.clip(round(200_000 / max(n_records, 1)), _FEWEST_PROBES, 46))
 
 
 def estimate_variances(
