@@ -11,17 +11,21 @@ import pytest
 from genialearn.cohorts import Cohort
 from genialearn.genotypes import PackedGenotypes, dosages
 from genialearn.genotypes._bits import pack
+from genialearn.mixed_models.covariances import estimate_covariances
 from genialearn.mixed_models.memory import (
     PatternSize,
     Sizes,
+    covariance_bytes,
     data_bytes,
     exact_bytes,
     iterative_bytes,
     needed_bytes,
     prediction_bytes,
+    reliability_bytes,
 )
 from genialearn.mixed_models.records import patterns
-from genialearn.predictors.gblup import GBLUP
+from genialearn.mixed_models.reliability import estimate_reliabilities
+from genialearn.predictors.gblup import GBLUP, kernel_of
 
 
 def cohort_of(n_animals: int, n_markers: int, n_traits: int, n_patterns: int) -> Cohort:
@@ -85,6 +89,33 @@ def test_out_of_fold() -> None:
     assert pytest.approx(iterative_bytes(sizes, out_of_fold=True), rel=0.2) == found
 
 
+@pytest.mark.parametrize("case", ["many patterns", "many markers", "many animals"])
+def test_covariances_and_reliabilities(case: str) -> None:
+    """What they add to the genotypes in two bits, which the covariances find there already."""
+    cohort = cohort_of(*CASES[case])
+    sizes = Sizes.of(cohort, patterns(cohort))
+    model = GBLUP(solver="iterative")
+    kernel, part = kernel_of(model.fit_traits(cohort), seed=1)
+    rng = np.random.default_rng(1)
+
+    peaks = []
+    for estimate in (
+        lambda: estimate_covariances(cohort, kernel, model.models_, part, rng=rng),
+        lambda: estimate_reliabilities(cohort, model.scale_.operator(cohort.genotypes), model.models_, rng=rng),
+    ):
+        estimate()
+        tracemalloc.start()
+        try:
+            estimate()
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+
+    squares = cohort.genotypes.shape[0] * cohort.genotypes.shape[1] // 4
+    expected = [covariance_bytes(sizes, "iterative") - squares, reliability_bytes(sizes)]
+    assert pytest.approx(expected, rel=0.2) == peaks
+
+
 def test_sizes_of_a_cohort() -> None:
     cohort = cohort_of(60, 40, 5, 2)
 
@@ -98,9 +129,10 @@ def test_sizes_of_a_cohort() -> None:
 
 def test_what_is_needed_is_process_data_and_the_larger_of_fit_and_prediction() -> None:
     sizes = Sizes(10, 1000, 50_000, 0, (PatternSize(10, 1, 1),))
+    kept = 8 * 2 * 10**2
 
     assert prediction_bytes(sizes) > exact_bytes(sizes)
-    assert 280 * 2**20 + data_bytes(sizes) + prediction_bytes(sizes) == needed_bytes(sizes, "exact")
+    assert 280 * 2**20 + data_bytes(sizes) + kept + prediction_bytes(sizes) == needed_bytes(sizes, "exact")
 
 
 @pytest.mark.parametrize(("solver", "gibibytes"), [("exact", 1100), ("iterative", 5)])

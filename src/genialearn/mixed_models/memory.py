@@ -26,6 +26,9 @@ _PER_RECORD, _PER_ANIMAL, _PER_MARKER = 128, 300, 600
 _WIDEST, _PANEL = 144, 48
 """Columns of a product, and those that one pass over the genotypes serves."""
 
+_BLOCK = 4_000_000
+"""Genotypes that are unpacked at a time, where they are of few animals."""
+
 _DECOMPOSITION = 6
 """Matrices (records, records) while one of them is decomposed."""
 
@@ -141,17 +144,13 @@ def needed_bytes(
     out_of_fold, covariances, reliabilities
         Whether these follow.
     """
-    if solver == "exact":
-        steps = [exact_bytes(sizes)]
-        held = _kept_by_exact(sizes)
-    else:
-        steps = [iterative_bytes(sizes, out_of_fold=out_of_fold)]
-        held = sizes.n_animals * sizes.n_markers // 4
+    fit = exact_bytes(sizes) if solver == "exact" else iterative_bytes(sizes, out_of_fold=out_of_fold)
+    steps = [fit, _kept_bytes(sizes, solver) + prediction_bytes(sizes)]
     if covariances:
-        steps.append(held + max(_many_systems_bytes(sizes), _subspace_bytes(sizes)))
+        steps.append(covariance_bytes(sizes, solver))
     if reliabilities:
         steps.append(reliability_bytes(sizes))
-    return PROCESS + data_bytes(sizes) + max(*steps, prediction_bytes(sizes))
+    return PROCESS + data_bytes(sizes) + max(steps)
 
 
 def data_bytes(sizes: Sizes) -> int:
@@ -162,7 +161,12 @@ def data_bytes(sizes: Sizes) -> int:
 
 def prediction_bytes(sizes: Sizes) -> int:
     """Return the bytes of a block of unpacked genotypes, and of breeding values."""
-    return sizes.n_genotyped * (BLOCK_WIDTH * (_NUMBER + 1) + 2 * _NUMBER * sizes.n_traits)
+    values = 2 * _NUMBER * sizes.n_genotyped * sizes.n_traits
+    return (_NUMBER + 2) * _genotypes_of_block(sizes.n_genotyped, sizes.n_markers) + values
+
+
+def _genotypes_of_block(n_animals: int, n_markers: int) -> int:
+    return min(n_animals * n_markers, max(n_animals * BLOCK_WIDTH, _BLOCK))
 
 
 def exact_bytes(sizes: Sizes) -> int:
@@ -171,34 +175,41 @@ def exact_bytes(sizes: Sizes) -> int:
     The patterns are decomposed one after the other, and their eigenvectors stay.
     """
     n = sizes.n_animals
-    block = n * BLOCK_WIDTH * (_NUMBER + 1)
     highest, kept = n * n, 0
     for pattern in sizes.patterns:
         r = pattern.n_records
         effects = _DENSE_EFFECTS * r * pattern.n_effects
         highest = max(highest, kept + _DECOMPOSITION * r * r + effects)
         kept += r * r + effects
-    return max(_NUMBER * (n * n + highest), _NUMBER * 2 * n * n + block)
+    blocks = 2 * (_NUMBER + 1) * _genotypes_of_block(n, sizes.n_markers)
+    return max(_NUMBER * (n * n + highest), _NUMBER * 2 * n * n, _NUMBER * n * n + blocks)
 
 
-def _kept_by_exact(sizes: Sizes) -> int:
-    """Return the bytes of G and of the eigenvectors of all patterns."""
+def _kept_bytes(sizes: Sizes, solver: str) -> int:
+    """Return the bytes of G and of the eigenvectors of all patterns, or of the genotypes in two bits."""
+    if solver != "exact":
+        return sizes.n_animals * sizes.n_markers // 4
     return _NUMBER * (sizes.n_animals**2 + sum(p.n_records**2 for p in sizes.patterns))
 
 
 def iterative_bytes(sizes: Sizes, *, out_of_fold: bool = False) -> int:
     """Return the bytes of genotypes in two bits, and of the values that a step of the widest computation holds."""
-    squares = sizes.n_animals * sizes.n_markers // 4
     steps = [_lanczos_bytes(sizes), _subspace_bytes(sizes)]
     if out_of_fold:
         steps.append(_many_systems_bytes(sizes))
-    return squares + max(steps)
+    return _kept_bytes(sizes, "iterative") + max(steps)
+
+
+def covariance_bytes(sizes: Sizes, solver: str) -> int:
+    """Return the bytes of covariances of traits, and of what the solver keeps for them."""
+    product = 0 if solver == "exact" else _product_bytes(sizes, _WIDEST)
+    return _kept_bytes(sizes, solver) + max(_many_systems_bytes(sizes), product)
 
 
 def reliability_bytes(sizes: Sizes) -> int:
     """Return the bytes of reliabilities of all animals: a wide subspace, then many systems."""
     everyone = replace(sizes, n_animals=sizes.n_genotyped)
-    squares = sizes.n_genotyped * sizes.n_markers // 4
+    squares = _kept_bytes(everyone, "iterative")
     width = min(_RELIABILITY_RANK, sizes.n_genotyped)
     return squares + max(_subspace_bytes(everyone, width), _many_systems_bytes(everyone))
 
