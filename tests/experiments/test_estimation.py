@@ -278,6 +278,21 @@ class TestUnusualCohorts:
         assert [[], [note]] == [list(task.notes) for task in told]
         assert [note] == json.loads((herd / "herd + owner" / "run.json").read_text())["notes"]
 
+    def test_random_effects_have_variances_of_their_own_and_no_covariances(self, herd: Path) -> None:
+        (herd / "traits.toml").write_text('[milk]\nrandom = "herd"\n')
+
+        found = variance(CohortFiles.in_folder(herd, trait_names=("milk", "fat")), herd / "out")
+
+        components = table(herd / "out", "components.tsv")
+        milk = found.model.models_[0].components
+        assert ["genetic", "herd", "residual", "genetic", "residual"] == list(components["component"])
+        np.testing.assert_allclose(components["estimate"][:3], milk.values, rtol=1e-8)
+        np.testing.assert_allclose(components["se"][:3], milk.standard_errors, rtol=1e-8)
+        assert not (herd / "out" / "genetic_correlations.tsv").exists()
+        assert ["covariances of traits are left out: some traits have random effects beside breeding values"] == (
+            json.loads((herd / "out" / "run.json").read_text())["notes"]
+        )
+
     def test_a_trait_may_be_named_as_a_column(self, herd: Path) -> None:
         edit_traits(herd, lambda traits: traits[["id", "milk"]].rename(columns={"milk": "position"}))
 
