@@ -33,6 +33,7 @@ OPTIONS = {
         "--solver",
         "--no-covariances",
         "--no-reliabilities",
+        "--joint",
         *INPUT,
         *RUNNING,
     ],

@@ -15,13 +15,14 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from genialearn.cohorts import Cohort, CohortFiles, read_cohort
-from genialearn.errors import InputError
+from genialearn.errors import InputError, SettingError
 from genialearn.experiments import estimation, machine
 from genialearn.experiments.component_errors import component_errors
 from genialearn.experiments.estimates import Estimates
 from genialearn.experiments.estimation import variance
 from genialearn.genotypes import dosages
 from genialearn.predictors.gblup import GBLUP
+from genialearn.predictors.gblup_multi import GBLUPMulti
 from genialearn.relationships import GenomicScale
 from messages import exactly
 from tiny_cohort import ANIMALS, TRAITS
@@ -189,6 +190,35 @@ class TestTables:
         assert np.__version__ == run["versions"]["numpy"]
         assert {64} == {len(item["sha256"]) for item in run["inputs"]}
         assert sorted([*run["tables"], "run.json"]) == sorted(path.name for path in folder.iterdir())
+
+
+class TestJoint:
+    @pytest.mark.parametrize("solver", ["exact", "iterative"])
+    def test_values_are_those_of_gblup_multi(self, solver: str, partly_recorded: Path, whole: Cohort) -> None:
+        out = partly_recorded.parent / "joint"
+        files = CohortFiles.in_folder(partly_recorded)
+        estimates = variance(files, out, solver=solver, seed=3, threads=1, joint=True, reliabilities=False)
+        recorded = whole.select(np.setdiff1d(np.arange(len(whole)), UNRECORDED))
+        model = GBLUPMulti(solver=solver, seed=3).fit(recorded)
+
+        expected = model.breeding_values(whole)
+        actual = table(out, "breeding_values.tsv")[TRAITS].to_numpy()
+        np.testing.assert_allclose(actual, expected, atol=1e-6 * expected.std())
+        effects = table(out, "marker_effects.tsv")[TRAITS].to_numpy()
+        np.testing.assert_allclose(effects, model.marker_effects_, atol=1e-6 * model.marker_effects_.std())
+        assert np.abs(actual - estimates.breeding_values).max() > 1e-3
+        assert json.loads((out / "run.json").read_text())["settings"]["joint"]
+
+    def test_it_rests_on_covariances(self, herd: Path, tmp_path: Path) -> None:
+        with pytest.raises(SettingError, match="joint: expected covariances of the traits"):
+            variance(CohortFiles.in_folder(herd), tmp_path / "out", joint=True, covariances=False)
+
+    def test_it_knows_no_random_effects(self, herd: Path, tmp_path: Path) -> None:
+        settings = herd / "traits.toml"
+        settings.write_text(settings.read_text().replace("[milk]", '[milk]\nrandom = "herd"'))
+        with pytest.raises(SettingError, match="gblup-multi: expected no random effects"):
+            variance(CohortFiles.in_folder(herd), tmp_path / "out", joint=True)
+        assert not (tmp_path / "out").exists()
 
 
 class TestComponentErrors:

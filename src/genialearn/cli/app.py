@@ -90,6 +90,14 @@ NoCovariances = Annotated[
 NoReliabilities = Annotated[
     bool, typer.Option("--no-reliabilities", help="Leave out the reliabilities of breeding values.")
 ]
+Joint = Annotated[
+    bool,
+    typer.Option(
+        "--joint",
+        help="Breeding values and marker effects from the records of all traits jointly (gblup-multi), "
+        "instead of trait by trait.",
+    ),
+]
 Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
 Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
 Traits = Annotated[int, typer.Option("--n-traits", metavar="N", help=f"Number of traits, 1 to {N_TRAITS}.")]
@@ -227,6 +235,7 @@ def variance(
     solver: Solver = "auto",
     no_covariances: NoCovariances = False,
     no_reliabilities: NoReliabilities = False,
+    joint: Joint = False,
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
     force: opt.Force = False,
@@ -245,6 +254,7 @@ def variance(
             solver=solver,
             covariances=not no_covariances,
             reliabilities=not no_reliabilities,
+            joint=joint,
             seed=seed,
             threads=threads,
             force=force,

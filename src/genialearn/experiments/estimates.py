@@ -11,6 +11,7 @@ import pandas as pd
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.experiments.component_errors import component_errors
+from genialearn.genotypes import MarkerMap
 from genialearn.mixed_models.covariances import CovarianceEstimates
 from genialearn.mixed_models.fits import TraitModel
 from genialearn.mixed_models.reliability import Reliabilities
@@ -20,6 +21,22 @@ VARIANCE = ["trait", "h2", "h2_se", "h2_scaled", "genetic_variance", "residual_v
 COMPONENTS = ["trait", "other", "component", "estimate", "se"]
 CORRELATIONS = ["trait", "other", "correlation", "se"]
 FIXED_EFFECTS = ["trait", "effect", "estimate", "se"]
+
+
+@dataclass(frozen=True, eq=False)
+class JointEstimates:
+    """What the joint model of all traits says in the place of the single-trait models.
+
+    Parameters
+    ----------
+    breeding_values
+        Of all animals, shape (animals, traits).
+    marker_effects
+        Shape (markers, traits).
+    """
+
+    breeding_values: FloatArray
+    marker_effects: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +57,8 @@ class Estimates:
         Of all pairs of traits; None where they weren't asked for.
     reliabilities
         Of all animals; None where they weren't asked for.
+    joint
+        From all traits jointly; None where it wasn't asked for.
     """
 
     model: GBLUP
@@ -48,15 +67,18 @@ class Estimates:
     breeding_values: FloatArray
     covariances: CovarianceEstimates | None = None
     reliabilities: Reliabilities | None = None
+    joint: JointEstimates | None = None
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return every table by the name of its file."""
+        values = self.breeding_values if self.joint is None else self.joint.breeding_values
+        effects = self.model.marker_effects_ if self.joint is None else self.joint.marker_effects
         tables = {
             "variance.tsv": variance_table(self.names, self.model),
             "components.tsv": component_table(self.names, self.model, self.training_values, self.covariances),
             "fixed_effects.tsv": fixed_effect_table(self.names, self.model.models_),
-            "breeding_values.tsv": self._by_animal(self.breeding_values),
-            "marker_effects.tsv": marker_effect_table(self.names, self.model),
+            "breeding_values.tsv": self._by_animal(values),
+            "marker_effects.tsv": marker_effect_table(self.names, self.model.scale_.markers, effects),
         }
         if self.covariances is not None:
             tables["genetic_correlations.tsv"] = correlation_table(self.names, self.covariances)
@@ -150,9 +172,8 @@ def fixed_effect_table(names: Iterable[str], models: Iterable[TraitModel]) -> pd
     return pd.DataFrame(rows, columns=FIXED_EFFECTS)
 
 
-def marker_effect_table(names: Sequence[str], model: GBLUP) -> pd.DataFrame:
+def marker_effect_table(names: Sequence[str], markers: MarkerMap, effects: FloatArray) -> pd.DataFrame:
     """Return the effect of one copy of the counted allele of each marker, one column a trait."""
-    markers = model.scale_.markers
     left = pd.DataFrame(
         {
             "marker": markers.names,
@@ -161,4 +182,4 @@ def marker_effect_table(names: Sequence[str], model: GBLUP) -> pd.DataFrame:
             "counted_allele": markers.counted_alleles,
         }
     )
-    return beside(left, names, model.marker_effects_)
+    return beside(left, names, effects)

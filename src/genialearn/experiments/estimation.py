@@ -14,11 +14,11 @@ import numpy as np
 from genialearn import _files
 from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts import Cohort, CohortFiles, Reconciliation, read_cohort
-from genialearn.errors import InputError
+from genialearn.errors import InputError, SettingError
 from genialearn.experiments import machine
 from genialearn.experiments.costs import MemoryWatch, Stopwatch
 from genialearn.experiments.estimate_folder import KIND, EstimateFolder
-from genialearn.experiments.estimates import Estimates
+from genialearn.experiments.estimates import Estimates, JointEstimates
 from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
 from genialearn.experiments.runs import RUN
 from genialearn.mixed_models.covariances import CovarianceEstimates, estimate_covariances
@@ -29,6 +29,7 @@ from genialearn.mixed_models.reliability import Reliabilities, estimate_reliabil
 from genialearn.mixed_models.solvers import SOLVERS, choose_solver
 from genialearn.mixed_models.variance import refuse_too_few
 from genialearn.predictors.gblup import GBLUP, RELATIONSHIPS, kernel_of
+from genialearn.predictors.gblup_multi import marker_effects_of, refuse_random_effects, solve_jointly
 
 Progress = Callable[[str, float], None]
 """Told what runs and what share of it is done."""
@@ -38,6 +39,7 @@ _STAGES = {
     "fit": "fitting",
     "predict": "breeding values of all animals",
     "covariances": "covariances of traits",
+    "joint": "breeding values of all traits jointly",
     "reliabilities": "reliabilities",
     "write": "writing",
 }
@@ -106,6 +108,7 @@ def variance(
     solver: str = "auto",
     covariances: bool = True,
     reliabilities: bool = True,
+    joint: bool = False,
     seed: int = 1,
     threads: int = 0,
     force: bool = False,
@@ -128,6 +131,9 @@ def variance(
         As in `GBLUP`.
     covariances, reliabilities
         Whether to estimate the covariances of all pairs of traits, and the reliabilities of all breeding values.
+    joint
+        Whether breeding values and marker effects are those of the joint model of all traits, given the covariances;
+        fixed effects and reliabilities stay those of the single-trait models.
     seed
         Of everything random.
     threads
@@ -152,7 +158,9 @@ def variance(
         **_settings(files, relationships=relationships, solver=solver, seed=seed, threads=threads),
         "covariances": covariances,
         "reliabilities": reliabilities,
+        "joint": joint,
     }
+    _refuse_joint_alone(settings)
     refuse_streams(files)
     folder = EstimateFolder(Path(out))
     folder.check_free(force=force)
@@ -161,6 +169,8 @@ def variance(
         with watch.stage("read"):
             task = _task(files, settings)
             inputs = describe_inputs(files)
+        if joint:
+            refuse_random_effects(task.train)
         announce(task)
         task.check_memory(machine.usable_memory_gib())
         model = GBLUP(relationships=relationships, solver=task.solver, seed=seed)
@@ -171,6 +181,9 @@ def variance(
         if task.covariances:
             with watch.stage("covariances"):
                 estimates = replace(estimates, covariances=_covariances(task, model, fits))
+        if joint:
+            with watch.stage("joint"):
+                estimates = replace(estimates, joint=_joint(task, estimates, fits))
         del fits
         if task.reliabilities:
             with watch.stage("reliabilities"):
@@ -201,6 +214,26 @@ def _covariances(task: Task, model: GBLUP, fits: TraitFits) -> CovarianceEstimat
     kernel, part = kernel_of(fits, seed=model.seed)
     rng = np.random.default_rng([model.seed, 2])
     return estimate_covariances(task.train, kernel, model.models_, part, rng=rng)
+
+
+def _refuse_joint_alone(settings: dict[str, Any]) -> None:
+    if settings["joint"] and not settings["covariances"]:
+        raise SettingError(
+            "joint",
+            expected="covariances of the traits, on which the joint model rests",
+            found="--joint with --no-covariances",
+            advice="Leave one of the two out.",
+        )
+
+
+def _joint(task: Task, estimates: Estimates, fits: TraitFits) -> JointEstimates:
+    """Return breeding values of all animals, and marker effects, from the records of all traits jointly."""
+    model, found = estimates.model, estimates.covariances
+    assert found is not None
+    kernel, part = kernel_of(fits, seed=model.seed)
+    joint = solve_jointly(task.train, kernel, part, found.genetic.matrix, found.residual.matrix)
+    effects = marker_effects_of(model, task.train, kernel, joint)
+    return JointEstimates(model.scale_.breeding_values(task.cohort.genotypes, effects), effects)
 
 
 def _reliabilities(task: Task, model: GBLUP) -> Reliabilities:

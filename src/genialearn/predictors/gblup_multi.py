@@ -10,9 +10,9 @@ from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import SettingError, examples
 from genialearn.linalg.low_rank import LowRank
-from genialearn.linalg.operators import RandomOperator
+from genialearn.linalg.operators import Dense, RandomOperator
 from genialearn.mixed_models.covariances import correlations, estimate_covariances
-from genialearn.mixed_models.joint import JointSystem
+from genialearn.mixed_models.joint import JointModel, JointSystem
 from genialearn.predictors.gblup import GBLUP, kernel_of
 from genialearn.relationships import GenomicRelationships
 
@@ -20,8 +20,8 @@ _MOST_UNKNOWNS = 3_000
 """Eigenvectors times traits in the preconditioner: a matrix of so many rows is factorised once."""
 
 
-_TOLERANCE = {"exact": 1e-10, "iterative": 1e-6}
-"""Relative residual of the joint system: products with a formed G are float64, others about 1e-7."""
+_FORMED, _BY_PRODUCTS = 1e-10, 1e-6
+"""Relative residual of the joint system: products with a formed G are float64, others right to about 1e-7."""
 
 
 class GBLUPMulti(GBLUP):
@@ -67,23 +67,17 @@ class GBLUPMulti(GBLUP):
     def fit(self, cohort: Cohort) -> Self:
         """Estimate variances and covariances, then breeding values of all traits together."""
         cohort = cohort.canonical()
-        _refuse_random_effects(cohort)
+        refuse_random_effects(cohort)
         given = self._given_covariances(len(cohort.traits))
         fits = self._fit(cohort)
         kernel, part = kernel_of(fits, seed=self.seed)
         self.notes_: list[str] = []
         genetic, residual = self._estimated(cohort, kernel, part) if given is None else given
-        few = max(1, _MOST_UNKNOWNS // len(cohort.traits))
-        part = LowRank(part.values[:few], part.vectors[:, :few])
-        model = JointSystem(cohort, kernel, genetic, residual, part).solve(tolerance=_TOLERANCE[self.solver_])
+        model = solve_jointly(cohort, kernel, part, genetic, residual)
         self.genetic_covariances_, self.residual_covariances_ = genetic, residual
         self.genetic_correlations_ = correlations(genetic)
         self.mean_ = model.means
-        self.marker_effects_ = (
-            kernel.marker_effects(model.coefficients)
-            if isinstance(kernel, GenomicRelationships)
-            else self.scale_.marker_effects(cohort.genotypes, model.coefficients)
-        )
+        self.marker_effects_ = marker_effects_of(self, cohort, kernel, model)
         return self
 
     def _given_covariances(self, n_traits: int) -> tuple[FloatArray, FloatArray] | None:
@@ -112,7 +106,35 @@ class GBLUPMulti(GBLUP):
         return found.genetic.matrix, found.residual.matrix
 
 
-def _refuse_random_effects(cohort: Cohort) -> None:
+def solve_jointly(
+    cohort: Cohort, kernel: RandomOperator, part: LowRank, genetic: FloatArray, residual: FloatArray
+) -> JointModel:
+    """Return the model of all traits, given their covariances.
+
+    Parameters
+    ----------
+    cohort
+        The training animals, canonical.
+    kernel, part
+        Their relationships, and the dominant part of these.
+    genetic, residual
+        S_g and S_e, shape (traits, traits).
+    """
+    few = max(1, _MOST_UNKNOWNS // len(cohort.traits))
+    dominant = LowRank(part.values[:few], part.vectors[:, :few])
+    tolerance = _FORMED if isinstance(kernel, Dense) else _BY_PRODUCTS
+    return JointSystem(cohort, kernel, genetic, residual, dominant).solve(tolerance=tolerance)
+
+
+def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, joint: JointModel) -> FloatArray:
+    """Return the marker effects that give the joint model's breeding values, shape (markers, traits)."""
+    if isinstance(kernel, GenomicRelationships):
+        return kernel.marker_effects(joint.coefficients)
+    return model.scale_.marker_effects(cohort.genotypes, joint.coefficients)
+
+
+def refuse_random_effects(cohort: Cohort) -> None:
+    """Raise `SettingError` where a trait has random effects, which the joint model doesn't know."""
     named = [trait.name for trait in cohort.traits if trait.random]
     if named:
         raise SettingError(

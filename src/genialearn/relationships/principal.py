@@ -61,4 +61,5 @@ def principal_components(
     check_at_least("n_components", n_components, 1)
     kernel = GenomicScale.of(genotypes, standardised=standardised).operator(genotypes)
     part = dominant_part(kernel, n_components, rng=np.random.default_rng(seed), passes=_PASSES)
-    return PrincipalComponents(part.vectors * np.sqrt(part.values), part.values / float(np.sum(kernel.diagonal())))
+    scores = part.vectors.astype(np.float64) * np.sqrt(part.values)
+    return PrincipalComponents(scores, part.values / float(np.sum(kernel.diagonal())))
