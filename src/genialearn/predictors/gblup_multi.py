@@ -43,6 +43,8 @@ class GBLUPMulti(GBLUP):
         S_g and S_e that were used, shape (traits, traits).
     genetic_correlations_
         Shape (traits, traits).
+    iterations_
+        Products with the relationships that the joint solution took.
     notes_
         How the covariances were bent.
 
@@ -76,7 +78,7 @@ class GBLUPMulti(GBLUP):
         model = solve_jointly(cohort, kernel, part, genetic, residual)
         self.genetic_covariances_, self.residual_covariances_ = genetic, residual
         self.genetic_correlations_ = correlations(genetic)
-        self.mean_ = model.means
+        self.mean_, self.iterations_ = model.means, model.iterations
         self.marker_effects_ = marker_effects_of(self, cohort, kernel, model)
         return self
 
