@@ -153,3 +153,9 @@ class TestOperators:
         np.testing.assert_allclose(as_matrix(both), 0.9 * a + 0.1 * b)
         np.testing.assert_allclose(both.diagonal(), np.diag(0.9 * a + 0.1 * b))
         assert both.shape == (7, 7)
+
+    def test_draws_of_a_sum_have_its_covariances(self) -> None:
+        a, b = positive_definite(4, 1), positive_definite(4, 2)
+        drawn = Sum((Dense(a), Dense(b)), (0.9, 0.1)).draws(40_000, np.random.default_rng(3))
+
+        np.testing.assert_allclose(np.cov(drawn), 0.9 * a + 0.1 * b, atol=0.03 * np.trace(a + b) / 4)

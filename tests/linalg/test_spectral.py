@@ -9,6 +9,8 @@ from genialearn._arrays import FloatArray
 from genialearn.errors import AlignmentError
 from genialearn.linalg import Spectrum
 
+TOO_FAR = "expected no eigenvalue below 0 by more than 0.0001 of the largest, found "
+
 
 def positive_semidefinite(size: int, rank: int, seed: int) -> FloatArray:
     factor = np.random.default_rng(seed).standard_normal((size, rank))
@@ -47,8 +49,18 @@ class TestSpectrum:
         assert 3 == np.sum(values > 1e-10 * scale)
 
     @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+    def test_small_negative_eigenvalues_are_set_to_zero_and_their_size_is_told(self, scale: float) -> None:
+        spectrum = Spectrum.of(scale * np.diag([10.0, -2e-4, 3.0, -5e-4]))
+
+        assert [0, 0, 3 * scale, 10 * scale] == spectrum.values.tolist()
+        assert spectrum.repaired == pytest.approx(5e-5)
+
+    def test_rounding_is_no_repair(self) -> None:
+        assert 0 == Spectrum.of(np.diag([10.0, -1e-8])).repaired
+
+    @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
     def test_a_negative_eigenvalue_is_refused_at_any_scale(self, scale: float) -> None:
-        with pytest.raises(AlignmentError, match=r"relationship matrix: expected no negative eigenvalue, found -"):
+        with pytest.raises(AlignmentError, match=f"^relationship matrix: {TOO_FAR}-"):
             Spectrum.of(scale * np.array([[1.0, 2.0], [2.0, 1.0]]))
 
 
@@ -74,5 +86,12 @@ class TestSpectrumOfAComplement:
         assert (4, 0) == spectrum.vectors.shape
 
     def test_a_negative_eigenvalue_is_refused(self) -> None:
-        with pytest.raises(AlignmentError, match=r"relationship matrix: expected no negative eigenvalue, found -2"):
+        with pytest.raises(AlignmentError, match=f"^relationship matrix: {TOO_FAR}-2"):
             Spectrum.of_complement(np.diag([1.0, -2.0, 3.0]), np.array([[1.0], [0.0], [0.0]]))
+
+    def test_small_negative_eigenvalues_are_set_to_zero_and_their_size_is_told(self) -> None:
+        basis = np.array([[1.0], [0.0], [0.0]])
+        spectrum = Spectrum.of_complement(np.diag([-1.0, -1e-5, 2.0]), basis)
+
+        assert [0, 2] == spectrum.values.tolist()
+        assert spectrum.repaired == pytest.approx(5e-6)

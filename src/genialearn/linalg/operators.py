@@ -77,10 +77,10 @@ class Sum:
     operators
         All of one shape.
     weights
-        One an operator.
+        One an operator, not negative.
     """
 
-    operators: tuple[LinearOperator, ...]
+    operators: tuple[RandomOperator, ...]
     weights: tuple[float, ...]
 
     @property
@@ -97,3 +97,8 @@ class Sum:
         """Return the diagonal, shape (n,)."""
         parts = (w * part.diagonal() for w, part in zip(self.weights, self.operators, strict=True))
         return np.asarray(sum(parts, np.zeros(self.shape[0])))
+
+    def draws(self, n_columns: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent columns with this covariance matrix, sums of the parts' own, shape (n, columns)."""
+        parts = (np.sqrt(w) * part.draws(n_columns, rng) for w, part in zip(self.weights, self.operators, strict=True))
+        return np.asarray(sum(parts, np.zeros((self.shape[0], n_columns))))

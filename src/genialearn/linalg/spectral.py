@@ -14,6 +14,9 @@ from scipy.linalg import eigh
 from genialearn._arrays import FloatArray
 from genialearn.errors import AlignmentError
 
+_ROUNDING, _REPAIRABLE = 1e-8, 1e-4
+"""Shares of the largest eigenvalue by which one may be negative: without a word, and at all."""
+
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
@@ -25,14 +28,17 @@ class Spectrum:
         Eigenvalues d, never negative, ascending, shape (n,).
     vectors
         Eigenvectors U as columns, shape (n, n) or (n, fewer).
+    repaired
+        How far below 0 an eigenvalue was that was set to 0, as a share of the largest; 0 where that was rounding.
     """
 
     values: FloatArray
     vectors: FloatArray
+    repaired: float = 0.0
 
     @classmethod
     def of(cls, matrix: FloatArray) -> Spectrum:
-        """Return the spectrum of a matrix, rounding errors below 0 set to 0.
+        """Return the spectrum of a matrix; eigenvalues below 0 by at most 1e-4 of the largest are set to 0.
 
         Parameters
         ----------
@@ -42,12 +48,12 @@ class Spectrum:
         Raises
         ------
         AlignmentError
-            Where an eigenvalue is negative beyond rounding.
+            Where an eigenvalue is farther below 0.
         """
         if not len(matrix):
             return cls(np.empty(0), np.empty((0, 0)))
         values, vectors = eigh(matrix, driver="evd", check_finite=False)
-        return cls(_without_rounding(values), vectors)
+        return cls(np.maximum(values, 0.0), vectors, _repaired(values))
 
     @classmethod
     def of_complement(cls, matrix: FloatArray, basis: FloatArray) -> Spectrum:
@@ -71,16 +77,18 @@ class Spectrum:
         # The basis itself gets an eigenvalue below all others, so that its q eigenvectors come first.
         lowest = max(float(np.abs(projected).sum(axis=0).max()), 1.0)
         values, vectors = eigh(projected - lowest * basis @ basis.T, driver="evd", check_finite=False)
-        return cls(_without_rounding(values[basis.shape[1] :]), vectors[:, basis.shape[1] :])
+        values, vectors = values[basis.shape[1] :], vectors[:, basis.shape[1] :]
+        return cls(np.maximum(values, 0.0), vectors, _repaired(values))
 
 
-def _without_rounding(values: FloatArray) -> FloatArray:
-    """Return eigenvalues with rounding errors below 0 set to 0; markedly negative ones are refused."""
-    if len(values) and values[0] < -1e-8 * max(np.abs(values).max(), 1e-300):
+def _repaired(values: FloatArray) -> float:
+    """Return how far below 0 the first of ascending eigenvalues is, as a share of the largest; 0 if by rounding."""
+    below = max(-float(values[0]), 0.0) / max(float(np.abs(values).max()), 1e-300) if len(values) else 0.0
+    if below > _REPAIRABLE:
         raise AlignmentError(
             "relationship matrix",
-            expected="no negative eigenvalue",
+            expected=f"no eigenvalue below 0 by more than {_REPAIRABLE:g} of the largest",
             found=f"{values[0]:.3g}",
             advice="Is it a relationship matrix? Blend it with an identity matrix, or rebuild it.",
         )
-    return np.maximum(values, 0.0)
+    return below if below > _ROUNDING else 0.0
