@@ -12,7 +12,7 @@ from genialearn._arrays import FloatArray, StrArray, as_ids
 from genialearn.cohorts.simulate.pedigree import simulate_population
 from genialearn.errors import FileFormatError
 from genialearn.records import Pedigree
-from genialearn.relationships import PedigreeRelationships, ancestry_of, inbreeding_coefficients
+from genialearn.relationships import PedigreeRelationships, ancestry_of, inbreeding_coefficients, joined
 from messages import exactly
 
 Parents = Mapping[str, tuple[str, str]]
@@ -322,6 +322,67 @@ class TestBetween:
 
         expected = (relationships.between(parents[0], values) + relationships.between(parents[1], values)) / 2
         np.testing.assert_allclose(relationships.between(calves, values), expected, atol=1e-12)
+
+    @settings(max_examples=50, deadline=None)
+    @given(drawn=herds_and_animals(), seed=st.integers(0, 100), data=st.data())
+    def test_parent_averages_are_half_of_both_parents(
+        self, drawn: tuple[Parents, list[str]], seed: int, data: st.DataObject
+    ) -> None:
+        parents, animals = drawn
+        others = data.draw(st.lists(st.sampled_from([*parents, "stranger"]), max_size=6))
+        values = np.random.default_rng(seed).standard_normal((len(animals), 2))
+        sires, dams = ([parents.get(name, "00")[role] for name in others] for role in (0, 1))
+
+        expected = (plain_matrix(parents, sires, animals) + plain_matrix(parents, dams, animals)) @ values / 2
+        actual = related(parents, animals).parent_averages(as_ids(others), values)
+        np.testing.assert_allclose(actual, expected, atol=1e-12)
+
+
+class TestAnotherPedigree:
+    """One that comes with the animals to predict."""
+
+    def test_its_own_animals_are_added_with_their_parents(self) -> None:
+        relationships = related({"s": "00", "x": "s0"}, "x").knowing(pedigree_of({"x": "00", "y": "xz", "z": "00"}))
+
+        assert [[0.5], [0.0]] == relationships.between(as_ids(["y", "z"]), np.ones((1, 1))).tolist()
+        assert [[0.5]] == relationships.between(as_ids(["s"]), np.ones((1, 1))).tolist()
+
+    def test_relationships_among_known_animals_stay_what_they_are(self) -> None:
+        """Even of those that only the other pedigree has parents for: a model was fitted without them."""
+        values = np.random.default_rng(1).standard_normal((3, 2))
+        relationships = related({"s": "00", "x": "s0", "y": "00"}, ["x", "y", "stranger"])
+        other = pedigree_of({"s": "0q", "x": "sq", "q": "00", "y": "sq", "stranger": "sq"})
+
+        np.testing.assert_array_equal(
+            relationships.matmat(values), relationships.knowing(other).between(relationships.animals, values)
+        )
+
+    def test_the_same_pedigree_changes_nothing(self) -> None:
+        relationships = related({"s": "00", "x": "s0"}, "x")
+
+        assert relationships.knowing(relationships.pedigree) is relationships
+
+    @settings(max_examples=50, deadline=None)
+    @given(first=herds(), second=herds())
+    def test_the_first_is_right_about_its_own(self, first: Parents, second: Parents) -> None:
+        """Two herds with some names in common: nobody becomes an own ancestor."""
+        both = joined(pedigree_of(first), pedigree_of(second))
+        found = {
+            name: tuple(both.ids[parent] if parent >= 0 else "0" for parent in (both.sires[row], both.dams[row]))
+            for row, name in enumerate(both.ids)
+        }
+
+        assert {**second, **first} == found
+        assert len(both) == len(ancestry_of(both, both.ids))
+
+
+class TestDraws:
+    def test_they_have_the_covariances_of_relatives(self) -> None:
+        relationships = related({"s": "00", "d": "00", "p": "sd", "q": "sd", "x": "pq"}, ["x", "p", "stranger", "x"])
+        drawn = relationships.draws(40_000, np.random.default_rng(1))
+
+        np.testing.assert_allclose(np.cov(drawn), relationships.as_matrix(), atol=0.03)
+        np.testing.assert_array_equal(drawn[0], drawn[3])
 
 
 def _last_born(population: Pedigree) -> tuple[StrArray, tuple[StrArray, StrArray]]:

@@ -8,7 +8,7 @@ offspring to parents, T'v, and one back (Colleau 2002, Genet Sel Evol 34:409-421
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -102,10 +102,30 @@ class PedigreeRelationships:
         """Return A[others, animals] V for any other animals and V (animals, columns), shape (others, columns).
 
         So dual coefficients a of these animals, u = A a, become breeding values of others. Others that `pedigree`
-        doesn't know are related to nobody; for a wider pedigree, make these relationships anew with it.
+        doesn't know are related to nobody; `knowing` adds what a wider pedigree knows about them.
         """
         joint = PedigreeRelationships.of(self.pedigree, np.concatenate([self.animals, others]))
         return joint._product(joint.rows[len(self.animals) :], joint.rows[: len(self.animals)], values)
+
+    def parent_averages(self, others: StrArray, values: FloatArray) -> FloatArray:
+        """Return (A[sires, animals] + A[dams, animals]) V / 2 for the parents of others, shape (others, columns).
+
+        Unknown parents are related to nobody.
+        """
+        joint = PedigreeRelationships.of(self.pedigree, np.concatenate([self.animals, others]))
+        own, rows = joint.rows[: len(self.animals)], joint.rows[len(self.animals) :]
+        everybody = joint._product(np.arange(len(joint.ancestry)), own, values)
+        padded = np.vstack([everybody, np.zeros((1, values.shape[1]))])
+        return np.asarray((padded[joint.ancestry.sires[rows]] + padded[joint.ancestry.dams[rows]]) / 2)
+
+    def knowing(self, pedigree: Pedigree) -> PedigreeRelationships:
+        """Return the same relationships, which know from another pedigree animals that their own doesn't know.
+
+        Whom they know keeps the parents that it has, so that relationships among their animals stay what they are.
+        """
+        if pedigree is self.pedigree:
+            return self
+        return replace(self, pedigree=joined(joined(self.ancestry, self.pedigree), pedigree))
 
     def _product(self, rows: IntArray, columns: IntArray, values: FloatArray) -> FloatArray:
         """Return A[rows, columns] V, where rows and columns are rows of `ancestry`."""
@@ -118,6 +138,14 @@ class PedigreeRelationships:
     def diagonal(self) -> FloatArray:
         """Return the diagonal of A, 1 + F, shape (animals,)."""
         return np.asarray(1 + self.inbreeding[self.rows])
+
+    def draws(self, n_columns: int, rng: np.random.Generator) -> FloatArray:
+        """Return breeding values of variance A, dropped through the pedigree: T D^1/2 z, shape (animals, columns)."""
+        parents = _Parents(self.ancestry.sires, self.ancestry.dams)
+        values = np.zeros((len(self.ancestry) + 1, n_columns))  # the last row is that of unknown parents
+        values[:-1] = np.sqrt(self._mendelian_variances())[:, None] * rng.standard_normal((len(values) - 1, n_columns))
+        _pass_on(parents, values)
+        return np.asarray(values[self.rows])
 
     def inverse(self) -> sparse.csc_matrix:
         """Return the inverse of A of all animals in `ancestry`, shape (ancestry, ancestry).
@@ -155,6 +183,21 @@ def _without_parents(pedigree: Pedigree) -> sparse.csc_matrix:
     known = parents >= 0
     halves = sparse.coo_matrix((np.full(known.sum(), 0.5), (children[known], parents[known])), (n_animals, n_animals))
     return sparse.csc_matrix(sparse.eye(n_animals) - halves)
+
+
+def joined(first: Pedigree, second: Pedigree) -> Pedigree:
+    """Return the first pedigree with the animals that only the second knows; the first is right about its own."""
+    known = first.rows_of(second.ids)
+    added = np.flatnonzero(known < 0)
+    known[added] = len(first) + np.arange(len(added))
+    rows = np.append(known, -1)  # the last is that of an unknown parent
+    return Pedigree(
+        np.append(first.ids, second.ids[added]),
+        np.append(first.sires, rows[second.sires[added]]),
+        np.append(first.dams, rows[second.dams[added]]),
+        np.append(first.birth_years, second.birth_years[added]),
+        np.append(first.sexes, second.sexes[added]),
+    )
 
 
 def ancestry_of(pedigree: Pedigree, animals: StrArray) -> Pedigree:
@@ -312,9 +355,15 @@ def _sweep(parents: _Parents, variances: FloatArray, work: FloatArray) -> None:
         for column in range(n_columns):
             work[sire, column] += work[animal, column] / 2
             work[dam, column] += work[animal, column] / 2
+            work[animal, column] *= variances[animal]
     work[n_animals] = 0.0
-    for animal in range(n_animals):
+    _pass_on(parents, work)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _pass_on(parents: _Parents, work: FloatArray) -> None:
+    """Replace each column w of `work` by T w: to each animal half of both parents is added."""
+    for animal in range(len(work) - 1):
         sire, dam = parents.sires[animal], parents.dams[animal]
-        for column in range(n_columns):
-            passed = (work[sire, column] + work[dam, column]) / 2
-            work[animal, column] = variances[animal] * work[animal, column] + passed
+        for column in range(work.shape[1]):
+            work[animal, column] += (work[sire, column] + work[dam, column]) / 2
