@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from dense_mixed_model import random_folds
 
 from cohorts_for_tests import family_cohort, with_records_repeated, with_values
+from dense_mixed_model import random_folds
 from genialearn.cohorts import Cohort
 
 N_ANIMALS, N_FOLDS = 60, 5

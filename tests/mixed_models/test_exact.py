@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dense_mixed_model import DenseModel, random_folds, relationships
 from kinds_of_records import COHORTS, HERITABILITIES, N_ANIMALS, N_FOLDS, plain, weighted
 
 from cohorts_for_tests import with_values
+from dense_mixed_model import DenseModel, random_folds, relationships
 from genialearn._arrays import FloatArray
 from genialearn.mixed_models.exact import (
     fit_trait_models,

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dense_mixed_model import DenseModel, random_folds, relationships
 from kinds_of_records import COHORTS, HERITABILITIES, N_ANIMALS, N_FOLDS, plain, repeated
 
 from cohorts_for_tests import family_cohort, with_values
+from dense_mixed_model import DenseModel, random_folds, relationships
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, ConvergenceError
 from genialearn.linalg.low_rank import dominant_part

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dense_mixed_model import full_rank, relationships
 from kinds_of_records import COHORTS, plain
 
+from dense_mixed_model import full_rank, relationships
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import ConvergenceError

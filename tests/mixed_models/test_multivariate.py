@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from dense_mixed_model import full_rank, relationships
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from cohorts_for_tests import family_cohort, with_records_repeated
+from dense_mixed_model import full_rank, relationships
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, ConvergenceError, SettingError

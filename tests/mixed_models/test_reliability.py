@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dense_mixed_model import DenseModel, relationships
 from kinds_of_records import COHORTS, HERITABILITIES
 
 from cohorts_for_tests import family_cohort
+from dense_mixed_model import DenseModel, relationships
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.mixed_models import exact as exact_models

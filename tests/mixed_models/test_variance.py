@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dense_mixed_model import DenseModel, relationships
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cohorts_for_tests import family_cohort
+from dense_mixed_model import DenseModel, relationships
 from genialearn.errors import AlignmentError
 from genialearn.mixed_models.exact import fit_trait_models
 from genialearn.mixed_models.variance import (

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dense_mixed_model import DenseModel, relationships
 
 from cohorts_for_tests import (
     family_cohort,
@@ -14,6 +13,7 @@ from cohorts_for_tests import (
     with_values,
     without_fixed_effects,
 )
+from dense_mixed_model import DenseModel, relationships
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, SettingError

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dense_mixed_model import relationships
 
 from cohorts_for_tests import family_cohort, with_values
+from dense_mixed_model import relationships
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import SettingError
