@@ -34,6 +34,10 @@ class Quadrature:
     nodes: FloatArray
     weights: FloatArray
 
+    def with_(self, other: Quadrature) -> Quadrature:
+        """Return the sum of two."""
+        return Quadrature(np.append(self.nodes, other.nodes), np.append(self.weights, other.weights))
+
 
 class Lanczos:
     """A run that can be extended.

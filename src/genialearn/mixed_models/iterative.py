@@ -164,7 +164,9 @@ def fit_trait_models(
     progress("dominant part of the relationships", 0.0)
     part = dominant_part(kernel, RANK, rng=rng)
     simple = [place for place, given in enumerate(heritabilities) if given is None and not columns[place].random]
-    found = estimate_variances(kernel, [traits[place] for place in simple], rng=rng, probes=probes, progress=progress)
+    found = estimate_variances(
+        kernel, [traits[place] for place in simple], rng=rng, part=part, probes=probes, progress=progress
+    )
     estimates = dict(zip(simple, found, strict=True))
     components: dict[int, Components] = {}
     for place, (name, pattern, own) in enumerate(traits):

@@ -9,20 +9,22 @@ vectors are shared by the traits of a pattern, products by all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from genialearn._arrays import FloatArray, IntArray
 from genialearn.errors import ConvergenceError
 from genialearn.linalg.lanczos import Lanczos, Quadrature
+from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import LinearOperator
 from genialearn.mixed_models import variance
+from genialearn.mixed_models.deflation import Deflation
 from genialearn.mixed_models.records import Pattern, RecordSystems
 from genialearn.mixed_models.variance import Variances
 
-_FEWEST_STEPS, _MOST_STEPS, _STRIDE = 18, 240, 6
-_USUAL_STEPS = 42
+_FEWEST_STEPS, _MOST_STEPS, _STRIDE = 12, 240, 6
+_USUAL_STEPS = 24
 """What runs mostly take: for progress alone."""
 
 _SETTLED = 0.05
@@ -32,6 +34,11 @@ _FEWEST_PROBES = 10
 
 PANEL = 48
 """Columns that one pass over the genotypes serves: more cost another one."""
+
+_SUSPICIOUS = 0.95
+
+_DEFLATED_FROM = 10_000
+"""Records from which on a pattern's dominant part is taken out."""
 
 _WIDEST = 3 * PANEL
 """Columns of a batch at most, unless one pattern alone needs more: three passes' worth."""
@@ -71,11 +78,14 @@ class StochasticLikelihood:
         Quadratures from random vectors.
     n_contrasts
         Records less fixed effects.
+    known
+        Eigenvalues of the contrasts that were taken out of the run, shape (contrasts taken out,).
     """
 
     own: Quadrature
     probes: tuple[Quadrature, ...]
     n_contrasts: int
+    known: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def at(self, h: float) -> Variances:
         """Return the variances given h, and their restricted log likelihood."""
@@ -94,7 +104,7 @@ class StochasticLikelihood:
     def _trace(self, function: Callable[[FloatArray], FloatArray]) -> float:
         """Return the average of the quadratures of a function, each scaled to the known dimension of the contrasts."""
         shares = [np.sum(probe.weights * function(probe.nodes)) / np.sum(probe.weights) for probe in self.probes]
-        return self.n_contrasts * float(np.mean(shares))
+        return (self.n_contrasts - len(self.known)) * float(np.mean(shares)) + float(np.sum(function(self.known)))
 
 
 def number_of_probes(n_records: int) -> int:
@@ -111,6 +121,7 @@ def estimate_variances(
     traits: Sequence[tuple[str, Pattern, FloatArray]],
     *,
     rng: np.random.Generator,
+    part: LowRank | None = None,
     probes: int | None = None,
     progress: Progress = lambda what, share: None,
 ) -> list[Estimate]:
@@ -124,6 +135,8 @@ def estimate_variances(
         Name, pattern and contrasts S W^1/2 y (records,) of each.
     rng
         Draws the random vectors.
+    part
+        The dominant part of G, which is taken out of patterns with 10,000 records or more; None leaves them whole.
     probes
         How many random vectors a pattern gets; None for a number that fits its records.
     progress
@@ -146,7 +159,7 @@ def estimate_variances(
         def tell(done: float, before: float = before, share: float = share) -> None:
             progress("variance components", before + share * done)
 
-        found = _estimate_batch(kernel, chosen, rng=rng, probes=probes, tell=tell)
+        found = _estimate_batch(kernel, chosen, part, rng=rng, probes=probes, tell=tell)
         out.update(zip(batch, found, strict=True))
     return [out[place] for place in range(len(traits))]
 
@@ -171,6 +184,7 @@ def _batches(of_traits: Sequence[Pattern], probes: int | None) -> list[list[int]
 def _estimate_batch(
     kernel: LinearOperator,
     traits: Sequence[tuple[str, Pattern, FloatArray]],
+    part: LowRank | None,
     *,
     rng: np.random.Generator,
     probes: int | None,
@@ -178,10 +192,12 @@ def _estimate_batch(
 ) -> list[Estimate]:
     unique = {id(pattern): pattern for _, pattern, _ in traits}
     counts = _numbers_of_probes(list(unique.values()), len(traits), probes)
-    columns = [pattern for _, pattern, _ in traits]
-    starts = [contrasts for _, _, contrasts in traits]
+    split = _deflated(kernel, unique, part)
+    rest = {key: split[key].rest if key in split else pattern for key, pattern in unique.items()}
+    columns = [rest[id(pattern)] for _, pattern, _ in traits]
+    starts = [rest[id(pattern)].projection.remove(own[:, None])[:, 0] for _, pattern, own in traits]
     places: dict[int, IntArray] = {}
-    for key, pattern in unique.items():
+    for key, pattern in rest.items():
         places[key] = np.arange(counts[key]) + len(columns)
         columns += [pattern] * counts[key]
         starts += list(pattern.projection.remove(signs(len(pattern.records), counts[key], rng)).T)
@@ -189,11 +205,11 @@ def _estimate_batch(
     run = Lanczos(systems.product, systems.stacked(starts))
     tell(0.0)
     run.extend(_FEWEST_STEPS)
-    before = _maxima(run, traits, places)
+    before = _maxima(run, traits, places, split)
     while run.n_steps < _MOST_STEPS:
         tell(min(0.9, run.n_steps / _USUAL_STEPS))
         run.extend(_STRIDE)
-        now = _maxima(run, traits, places)
+        now = _maxima(run, traits, places, split)
         if all(_settled(a, b) for a, b in zip(before, now, strict=True)):
             return now
         before = now
@@ -203,6 +219,15 @@ def _estimate_batch(
         found="some that still move",
         advice="Use the exact solver (--solver exact), or give the heritability.",
     )
+
+
+def _deflated(kernel: LinearOperator, unique: dict[int, Pattern], part: LowRank | None) -> dict[int, Deflation]:
+    """Return how patterns with many records are split."""
+    large = {key: pattern for key, pattern in unique.items() if len(pattern.records) >= _DEFLATED_FROM}
+    if part is None or not large:
+        return {}
+    diagonal = kernel.diagonal()
+    return {key: Deflation.of(pattern, part, diagonal) for key, pattern in large.items()}
 
 
 def _numbers_of_probes(unique: Sequence[Pattern], n_traits: int, given: int | None) -> dict[int, int]:
@@ -222,18 +247,28 @@ def signs(n_records: int, n_vectors: int, rng: np.random.Generator) -> FloatArra
 
 
 def _settled(before: Estimate, now: Estimate) -> bool:
+    """Return whether a heritability stays; near 1 it may only look so, where short runs have their maximum."""
+    if now.variances.heritability > _SUSPICIOUS and now.n_steps < _MOST_STEPS / 2:
+        return False
     moved = abs(now.variances.heritability - before.variances.heritability)
     return moved <= _SETTLED * now.heritability_se or moved < 1e-4
 
 
 def _maxima(
-    run: Lanczos, traits: Sequence[tuple[str, Pattern, FloatArray]], places: dict[int, IntArray]
+    run: Lanczos,
+    traits: Sequence[tuple[str, Pattern, FloatArray]],
+    places: dict[int, IntArray],
+    split: dict[int, Deflation],
 ) -> list[Estimate]:
     """Return each trait's estimate after the steps so far."""
     probes = {key: tuple(run.quadrature(int(column)) for column in columns) for key, columns in places.items()}
     found = []
-    for column, (_, pattern, _) in enumerate(traits):
-        likelihood = StochasticLikelihood(run.quadrature(column), probes[id(pattern)], pattern.n_contrasts)
+    for column, (_, pattern, contrasts) in enumerate(traits):
+        own, known = run.quadrature(column), np.empty(0)
+        if id(pattern) in split:
+            inside = split[id(pattern)].quadrature(contrasts)
+            own, known = own.with_(inside), inside.nodes
+        likelihood = StochasticLikelihood(own, probes[id(pattern)], pattern.n_contrasts, known)
         variances = variance.maximum(likelihood.at)
         information = likelihood.information(variances.heritability)
         spread = np.sqrt((1 + 1 / len(likelihood.probes)) / information) if information > 0 else np.nan
