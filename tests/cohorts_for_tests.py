@@ -157,6 +157,21 @@ def with_markers_reordered(cohort: Cohort, order: IntArray) -> Cohort:
     return replace(cohort, genotypes=cohort.genotypes.select(markers=order))
 
 
+def with_pedigree_reordered(cohort: Cohort, order: IntArray) -> Cohort:
+    """Return the cohort with the rows of its pedigree in another order."""
+    pedigree = cohort.pedigree
+    assert pedigree is not None
+    row_of = np.append(np.argsort(order), -1)
+    other = Pedigree(
+        pedigree.ids[order],
+        row_of[pedigree.sires[order]],
+        row_of[pedigree.dams[order]],
+        pedigree.birth_years[order],
+        pedigree.sexes[order],
+    )
+    return replace(cohort, pedigree=other)
+
+
 def with_values(cohort: Cohort, values: FloatArray) -> Cohort:
     """Return the cohort with other records (records, traits)."""
     return replace(cohort, records=replace(cohort.records, values=values))

@@ -18,9 +18,10 @@ from cohorts_for_tests import (
     with_alleles_swapped,
     with_genotypes,
     with_markers_reordered,
+    with_pedigree_reordered,
     with_values,
 )
-from genialearn._arrays import FloatArray
+from genialearn._arrays import BoolArray, FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.contracts import HasBreedingValues, HasHeritability, HasHistory, HasMarkerEffects, Predictor
 from genialearn.errors import AlignmentError, NotFittedError
@@ -35,20 +36,34 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """Settings that make a model fast enough for this suite; a model that isn't named is tested with its own."""
 
-SINGLE_TRAIT = {"gblup", "lightgbm"}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gblup, iterative": ("gblup", {"solver": "iterative"}),
+    "gblup, blended": ("gblup", {"blend": 0.1}),
+    "gblup, blended, iterative": ("gblup", {"blend": 0.1, "solver": "iterative"}),
+    "pedigree, iterative": ("pedigree", {"solver": "iterative"}),
+}
+"""Further settings of models of the catalogue that promise the same."""
+
+NAMES = [*CATALOGUE, *VARIANTS]
+
+SINGLE_TRAIT = {"gblup", "gblup, blended", "pedigree", "parent-average", "lightgbm"}
 """Models in which no trait learns from another's records."""
 
-EXACT, CLOSE = 1e-9, 1e-6
-"""Tolerances in standard deviations of the trait: rounding in sums; rounding that a model's search carries on."""
+WITHOUT_OWN_RECORDS = {"parent-average"}
+"""Models that don't use an animal's own records to predict it."""
+
+EXACT, CLOSE, ITERATED = 1e-9, 1e-6, 1e-4
+"""Tolerances in standard deviations of the trait: rounding in sums; rounding that a model's search carries on, or that
+iterations carry on which end at a residual of 1e-6."""
 
 TRAIN, TEST = slice(0, 120), slice(120, 150)
 MILK, FAT, MASTITIS = 0, 1, 4
 QUANTITATIVE = np.arange(len(TRAIT_NAMES)) != MASTITIS
 
 
-@pytest.fixture(params=CATALOGUE)
+@pytest.fixture(params=NAMES)
 def name(request: pytest.FixtureRequest) -> str:
-    library = CATALOGUE[request.param].library
+    library = CATALOGUE[model_and_settings(request.param)[0]].library
     if library and find_spec(library) is None:
         pytest.skip(f"{library} isn't installed")
     return str(request.param)
@@ -73,6 +88,12 @@ def expected(name: str) -> FloatArray:
 
 
 @pytest.fixture
+def close(name: str) -> float:
+    """How close predictions are that only rounding changes."""
+    return ITERATED if "iterative" in name else CLOSE
+
+
+@pytest.fixture
 def train() -> Cohort:
     return family_cohort().select(TRAIN)
 
@@ -82,8 +103,14 @@ def test() -> Cohort:
     return family_cohort().select(TEST)
 
 
+def model_and_settings(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the model of the catalogue that a name stands for, and its settings."""
+    return VARIANTS.get(name, (name, SETTINGS.get(name, {})))
+
+
 def unfitted(name: str) -> Any:
-    return CATALOGUE[name].load()(**SETTINGS.get(name, {}))
+    model, settings = model_and_settings(name)
+    return CATALOGUE[model].load()(**settings)
 
 
 @cache
@@ -106,9 +133,16 @@ def assert_near_the_records(records: FloatArray, predicted: FloatArray) -> None:
     assert np.all(np.abs(predicted - np.nanmean(records)) < 4 * np.nanstd(records))
 
 
+def is_at_border(fitted: Any) -> BoolArray:
+    """Return which traits' heritability is as low or as high as can be, shape (traits,)."""
+    h = fitted.heritability_ if isinstance(fitted, HasHeritability) else np.full(len(TRAIT_NAMES), 0.5)
+    return np.asarray((h < 2e-5) | (h > 1 - 2e-5))
+
+
 def test_settings_name_models_of_the_catalogue() -> None:
     assert set() == set(SETTINGS) - set(CATALOGUE)
-    assert set() == SINGLE_TRAIT - set(CATALOGUE)
+    assert set() == SINGLE_TRAIT - set(NAMES)
+    assert set() == {model for model, _ in VARIANTS.values()} - set(CATALOGUE)
 
 
 class TestAsAnEstimator:
@@ -218,6 +252,8 @@ class TestOrderAndCodingOfTheFiles:
         assert_same(model.predict(with_markers_reordered(test, known)), model.predict(test), EXACT, train)
 
     def test_another_chip_is_refused(self, fitted: Any, test: Cohort) -> None:
+        if "genotypes" not in fitted.requires:
+            pytest.skip("genotypes aren't read")
         with pytest.raises(AlignmentError, match="expected at least nine tenths of the 300 markers of the model"):
             fitted.predict(with_markers_reordered(test, np.arange(200)))
 
@@ -228,10 +264,10 @@ class TestPrediction:
         assert np.float64 == expected.dtype
         assert np.isfinite(expected).all()
 
-    def test_it_learns_something(self, fitted: Any, train: Cohort) -> None:
+    def test_it_learns_something(self, name: str, fitted: Any, train: Cohort) -> None:
         predicted, observed = fitted.predict(train)[:, MILK], train.records.values[:, MILK]
 
-        assert np.corrcoef(predicted, observed)[0, 1] > 0.5
+        assert np.corrcoef(predicted, observed)[0, 1] > (0.2 if name in WITHOUT_OWN_RECORDS else 0.5)
 
     def test_a_binary_trait_is_a_probability(self, fitted: Any, train: Cohort) -> None:
         predicted = fitted.predict(train)[:, MASTITIS]
@@ -259,25 +295,50 @@ class TestPrediction:
         assert_same(expected[1:], predicted[1:], EXACT, train)
 
 
+class TestPedigree:
+    def test_it_is_refused_to_go_without_where_one_is_needed(self, model: Any, train: Cohort, test: Cohort) -> None:
+        without = replace(train, pedigree=None)
+        if "pedigree" not in model.requires:
+            assert np.isfinite(model.fit(without).predict(replace(test, pedigree=None))).all()
+            return
+        with pytest.raises(
+            AlignmentError, match=r"^pedigree: expected .*, found no pedigree\. Give one with --pedigree"
+        ):
+            model.fit(without)
+
+    def test_order_of_the_pedigree(self, model: Any, train: Cohort, test: Cohort, expected: FloatArray) -> None:
+        order = np.random.default_rng(2).permutation(len(family_cohort().pedigree or ()))
+        model.fit(with_pedigree_reordered(train, order))
+
+        assert_same(expected, model.predict(with_pedigree_reordered(test, order[::-1])), EXACT, train)
+
+
 class TestRecords:
-    def test_unit_of_a_trait(self, model: Any, train: Cohort, test: Cohort, expected: FloatArray) -> None:
+    def test_unit_of_a_trait(self, close: float, model: Any, train: Cohort, test: Cohort, expected: FloatArray) -> None:
         factor, shift = np.array([0.001, 1000.0, 2.0, 1.0, 1.0]), np.array([5.0, -40.0, 0.0, 300.0, 0.0])
         other = with_values(train, factor * train.records.values + shift)
 
-        assert_same(factor * expected + shift, model.fit(other).predict(test), CLOSE, other)
+        assert_same(factor * expected + shift, model.fit(other).predict(test), close, other)
 
-    def test_a_mean_far_from_zero(self, model: Any, train: Cohort, test: Cohort, expected: FloatArray) -> None:
+    def test_a_mean_far_from_zero(
+        self, close: float, model: Any, train: Cohort, test: Cohort, expected: FloatArray
+    ) -> None:
         shift = np.where(QUANTITATIVE, 1000 * scale(train), 0.0)
         far = with_values(train, train.records.values + shift)
 
-        assert_same(expected + shift, model.fit(far).predict(test), CLOSE, train)
+        assert_same(expected + shift, model.fit(far).predict(test), close, train)
 
     def test_holes_are_no_numbers(self, model: Any, train: Cohort, test: Cohort) -> None:
         values = train.records.values + np.array([0.0, 400.0, 0.0, 0.0, 0.0])
 
         assert_near_the_records(values[:, FAT], model.fit(with_values(train, values)).predict(test)[:, FAT])
 
-    def test_a_trait_with_few_records(self, model: Any, train: Cohort, test: Cohort) -> None:
+    def test_a_trait_with_few_records(
+        self, name: str, request: pytest.FixtureRequest, model: Any, train: Cohort, test: Cohort
+    ) -> None:
+        if "iterative" in name:
+            reason = "of few records a random vector may be nothing but fixed effects"
+            request.applymarker(pytest.mark.xfail(raises=RuntimeWarning, strict=False, reason=reason))
         values = train.records.values.copy()
         values[np.random.default_rng(3).permutation(len(values))[12:], FAT] = np.nan
 
@@ -313,21 +374,26 @@ class TestRecords:
         assert np.all(expected[:, FAT] != actual[:, FAT])
 
     def test_fixed_effects_only_move_the_mean(
-        self, model: Any, train: Cohort, test: Cohort, expected: FloatArray
+        self, close: float, model: Any, train: Cohort, test: Cohort, expected: FloatArray
     ) -> None:
         herd = train.records.effects["herd"].str[1:].astype(int).to_numpy(dtype=np.float64)
         effect = np.outer(herd, np.where(QUANTITATIVE, 5 * scale(train), 0.0))
         moved = model.fit(with_values(train, train.records.values + effect)).predict(test) - expected
 
-        assert_same(np.broadcast_to(moved.mean(axis=0), moved.shape), moved, CLOSE, train)
+        assert_same(np.broadcast_to(moved.mean(axis=0), moved.shape), moved, close, train)
 
-    def test_only_ratios_of_weights_matter(self, model: Any, train: Cohort, test: Cohort, expected: FloatArray) -> None:
+    def test_only_ratios_of_weights_matter(
+        self, close: float, fitted: Any, model: Any, train: Cohort, test: Cohort
+    ) -> None:
+        """But for a heritability at its border, which is another one in units of other weights."""
         records = replace(train.records, weights=4 * train.records.weights)
+        predicted = model.fit(replace(train, records=records)).predict(test)
 
-        assert_same(expected, model.fit(replace(train, records=records)).predict(test), CLOSE, train)
+        expected = fitted.predict(test)
+        assert_same(np.where(is_at_border(fitted), predicted, expected), predicted, close, train)
 
     def test_weights_matter(self, model: Any, train: Cohort, test: Cohort, expected: FloatArray) -> None:
-        weights = np.where(np.arange(len(train))[:, None] < 40, 50 * train.records.weights, train.records.weights)
+        weights = np.where(np.arange(len(train))[:, None] < 40, 5 * train.records.weights, train.records.weights)
         records = replace(train.records, weights=weights)
         predicted = model.fit(replace(train, records=records)).predict(test)
 

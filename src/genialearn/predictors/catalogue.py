@@ -22,7 +22,7 @@ class Entry:
     module, attribute
         Where its class is; imported only when it is used.
     family
-        "GBLUP", "ensemble", "network" or "hybrid".
+        "GBLUP", "pedigree", "ensemble", "network" or "hybrid".
     summary
         One line for `--help` and the report.
     library, extra
@@ -52,6 +52,18 @@ CATALOGUE: Mapping[str, Entry] = {
         "GBLUPMulti",
         "GBLUP",
         "one mixed model of all traits, with their genetic and residual covariances",
+    ),
+    "pedigree": Entry(
+        "genialearn.predictors.pedigree",
+        "PedigreeBLUP",
+        "pedigree",
+        "one mixed model a trait on pedigree relationships, without markers",
+    ),
+    "parent-average": Entry(
+        "genialearn.predictors.pedigree",
+        "ParentAverage",
+        "pedigree",
+        "half the sum of the parents' breeding values by pedigree",
     ),
     "lightgbm": Entry(
         "genialearn.predictors.ensembles",
