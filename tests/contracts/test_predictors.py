@@ -333,12 +333,7 @@ class TestRecords:
 
         assert_near_the_records(values[:, FAT], model.fit(with_values(train, values)).predict(test)[:, FAT])
 
-    def test_a_trait_with_few_records(
-        self, name: str, request: pytest.FixtureRequest, model: Any, train: Cohort, test: Cohort
-    ) -> None:
-        if "iterative" in name:
-            reason = "of few records a random vector may be nothing but fixed effects"
-            request.applymarker(pytest.mark.xfail(raises=RuntimeWarning, strict=False, reason=reason))
+    def test_a_trait_with_few_records(self, model: Any, train: Cohort, test: Cohort) -> None:
         values = train.records.values.copy()
         values[np.random.default_rng(3).permutation(len(values))[12:], FAT] = np.nan
 

@@ -103,7 +103,8 @@ class StochasticLikelihood:
 
     def _trace(self, function: Callable[[FloatArray], FloatArray]) -> float:
         """Return the average of the quadratures of a function, each scaled to the known dimension of the contrasts."""
-        shares = [np.sum(probe.weights * function(probe.nodes)) / np.sum(probe.weights) for probe in self.probes]
+        useful = [probe for probe in self.probes if np.sum(probe.weights) > 0]  # some may lie within fixed effects
+        shares = [np.sum(probe.weights * function(probe.nodes)) / np.sum(probe.weights) for probe in useful]
         return (self.n_contrasts - len(self.known)) * float(np.mean(shares)) + float(np.sum(function(self.known)))
 
 

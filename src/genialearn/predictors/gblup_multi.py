@@ -73,7 +73,6 @@ class GBLUPMulti(GBLUP):
         given = self._given_covariances(len(cohort.traits))
         fits = self._fit(cohort)
         kernel, part = kernel_of(fits, seed=self.seed)
-        self.notes_: list[str] = []
         genetic, residual = self._estimated(cohort, kernel, part) if given is None else given
         model = solve_jointly(cohort, kernel, part, genetic, residual)
         self.genetic_covariances_, self.residual_covariances_ = genetic, residual
@@ -100,7 +99,7 @@ class GBLUPMulti(GBLUP):
     def _estimated(self, cohort: Cohort, kernel: RandomOperator, part: LowRank) -> tuple[FloatArray, FloatArray]:
         rng = np.random.default_rng([self.seed, 2])
         found = estimate_covariances(cohort, kernel, self.models_, part, rng=rng)
-        self.notes_ = [
+        self.notes_ += [
             f"{name} covariances: {result.n_factors} factors, no estimate moved by more than "
             f"{result.largest_change:.1f} standard errors"
             for name, result in (("genetic", found.genetic), ("residual", found.residual))

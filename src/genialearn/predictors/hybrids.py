@@ -86,7 +86,7 @@ class Hybrid(GBLUP):
         errors = records - self.mean_ - self.out_of_fold_
         self.gate_ = gates(errors, corrections, weights, self.gate_level, blocks=blocks(cohort))
         self.trait_map_ = self._map().fit(self.out_of_fold_, records, weights=weights, folds=map_folds)
-        self.notes_ = self._notes([trait.name for trait in cohort.traits])
+        self.notes_ += self._notes([trait.name for trait in cohort.traits])
         return self
 
     def _map(self) -> TraitMap:
