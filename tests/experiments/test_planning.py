@@ -30,6 +30,22 @@ def test_that_models_come_as_asked_behind_the_reference(
     assert expected == list(planned(*asked).models)
 
 
+@pytest.mark.parametrize("name", ["pedigree", "parent-average"])
+def test_that_pedigree_models_need_a_pedigree(name: str, planned: Callable[..., Plan], herd: Path) -> None:
+    (herd / "pedigree.tsv").unlink()
+
+    with pytest.raises(SettingError, match=f"model {name}: expected a pedigree, found none"):
+        planned(name, cohort=herd)
+
+
+def test_that_the_joint_model_takes_no_random_effects(planned: Callable[..., Plan], herd: Path) -> None:
+    settings = herd / "traits.toml"
+    settings.write_text(settings.read_text().replace("[milk]", '[milk]\nrandom = "herd"'))
+
+    with pytest.raises(SettingError, match="gblup-multi: expected no random effects"):
+        planned("gblup-multi", cohort=herd)
+
+
 def test_that_cells_are_every_model_on_every_split(planned: Callable[..., Plan]) -> None:
     cells = [str(key) for key in planned("hybrid").cells]
 

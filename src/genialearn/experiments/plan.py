@@ -14,7 +14,7 @@ import numpy as np
 from genialearn._arrays import FloatArray
 from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts import Cohort, CohortFiles, Reconciliation, read_cohort, read_truth
-from genialearn.errors import AlignmentError, MissingExtraError
+from genialearn.errors import AlignmentError, MissingExtraError, SettingError
 from genialearn.experiments.cell import run_splits
 from genialearn.experiments.description import describe_cohort
 from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
@@ -24,6 +24,7 @@ from genialearn.mixed_models.memory import Sizes, needed_bytes
 from genialearn.mixed_models.records import patterns
 from genialearn.mixed_models.solvers import choose_solver
 from genialearn.predictors import CATALOGUE, REFERENCE
+from genialearn.predictors.gblup_multi import refuse_random_effects
 from genialearn.records import design
 from genialearn.validation.splits import Split, SplitScheme
 
@@ -133,6 +134,7 @@ def plan_comparison(
     settings = _settings(files, models=models, split=split, seed=seed, threads=threads)
     refuse_streams(files)
     cohort, reconciliation = read_cohort(files)
+    _check_models_fit(cohort, settings["models"])
     splits = run_splits(cohort, settings)
     _check_formulas(cohort)
     _check_training_records(cohort, splits)
@@ -178,6 +180,20 @@ def _check_formulas(cohort: Cohort) -> None:
         concerned = [trait.fixed == formula for trait in cohort.traits]
         rows = np.flatnonzero(recorded[:, concerned].any(axis=1))
         design(formula, cohort.records.effects.iloc[rows])
+
+
+def _check_models_fit(cohort: Cohort, models: Iterable[str]) -> None:
+    """Raise `SettingError` where a model needs what the cohort hasn't got, or can't take what it has."""
+    for name in models:
+        if CATALOGUE[name].family == "pedigree" and cohort.pedigree is None:
+            raise SettingError(
+                f"model {name}",
+                expected="a pedigree",
+                found="none",
+                advice="Give one with --pedigree, or leave the model out.",
+            )
+        if name == "gblup-multi":
+            refuse_random_effects(cohort)
 
 
 def _check_training_records(cohort: Cohort, splits: Iterable[Split]) -> None:
