@@ -38,7 +38,8 @@ def limited_threads(threads: int) -> Iterator[None]:
     before = numba.get_num_threads()
     numba.set_num_threads(min(threads, before))
     try:
-        with threadpool_limits({item["prefix"]: min(threads, item["num_threads"]) for item in threadpool_info()}):
+        blas = [item for item in threadpool_info() if item["user_api"] == "blas"]
+        with threadpool_limits({item["prefix"]: min(threads, item["num_threads"]) for item in blas}):
             yield
     finally:
         numba.set_num_threads(before)
