@@ -37,7 +37,7 @@ PANEL = 48
 
 _SUSPICIOUS = 0.95
 
-_DEFLATED_FROM = 10_000
+_DEFLATED_FROM = 20_000
 """Records from which on a pattern's dominant part is taken out."""
 
 _WIDEST = 3 * PANEL
@@ -137,7 +137,7 @@ def estimate_variances(
     rng
         Draws the random vectors.
     part
-        The dominant part of G, which is taken out of patterns with 10,000 records or more; None leaves them whole.
+        The dominant part of G, which is taken out of patterns with 20,000 records or more; None leaves them whole.
     probes
         How many random vectors a pattern gets; None for a number that fits its records.
     progress
