@@ -95,7 +95,7 @@ def estimate_reliabilities(
     n_animals = len(cohort)
     variances = [model.variances for model in models]
     count = min(n_animals, exact or int(np.clip(_EXACT_IN_ALL // len(models), _FEWEST_EXACT, _MOST_EXACT)))
-    approximation = _Approximation.of(kernel, dominant_part(kernel, min(rank, n_animals), rng=rng, passes=2), rng)
+    approximation = _Approximation.of(kernel, dominant_part(kernel, min(rank, n_animals), rng=rng, passes=4), rng)
     columns = [_with_known_ratios(*pair) for pair in zip(patterns(cohort), models, strict=True)]
     chosen = [np.sort(rng.choice(n_animals, count, replace=False)) for _ in columns]
     known = _exact(kernel, columns, variances, chosen, approximation)
