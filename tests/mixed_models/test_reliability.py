@@ -52,7 +52,8 @@ def test_approximate_ones_are_near_and_their_error_is_stated(exact: int, rank: i
     errors = found.values - expected
     for column in range(5):
         assert np.corrcoef(found.values[:, column], expected[:, column])[0, 1] > least
-        assert np.sqrt(np.mean(errors[:, column] ** 2)) < 1.6 * found.errors[column]
+        # An error that twelve animals tell is itself known to a fifth or so.
+        assert np.sqrt(np.mean(errors[:, column] ** 2)) < (1.6 if exact >= 40 else 2.2) * found.errors[column]
     assert np.abs(errors.mean(axis=0)).max() < 0.02
     assert found.n_exact == exact
 
