@@ -192,11 +192,12 @@ def simulate(
 def check(*, files: opt.Files, debug: opt.Debug = False) -> None:
     """Read a cohort, say what is in it and what doesn't fit together, and write nothing."""
     from genialearn.cohorts import read_cohort
+    from genialearn.experiments.soundness import check_genotypes
 
-    cohort, reconciliation = read_cohort(files)
+    cohort, reconciliation = read_cohort(files, keep_unrecorded=True)
     display = Display()
     display.result(_sizes(cohort))
-    for line in reconciliation.lines():
+    for line in (*reconciliation.lines(), *check_genotypes(cohort)):
         display.result(f"  {line}")
     display.result("trait\tkind\trecords\tfixed effects")
     for item, n in zip(cohort.traits, cohort.records.n_records, strict=True):
