@@ -6,6 +6,8 @@ A benchmark folder holds
   tbv.tsv                        FID IID and the true genetic values, same columns
   split.tsv                      IID test, where 1 is held out
   truth.tsv                      trait h2_set h2_all h2_train: heritability asked for, of all, and of training animals
+  qtl.tsv                        for `gblup_scale.py` alone, no header: marker, then its effect on each trait of a copy
+                                 of the counted allele, in any unit of the trait
 
 A folder of `genialearn simulate` holds genotypes.*, traits.tsv and truth/breeding_values.tsv. There a fifth of the
 animals is held out by chance, and records are taken as deviations from the means of their herd-year: some of the
@@ -20,6 +22,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from genialearn._arrays import BoolArray, FloatArray
+from genialearn.genotypes import dosages, read_plink
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +70,32 @@ def read_folder(folder: Path) -> BenchmarkData:
     """Return the data of a benchmark folder, or of one by `genialearn simulate`."""
     folder = folder.resolve()
     return _read_benchmark(folder) if (folder / "geno.bed").exists() else _read_simulated(folder)
+
+
+def true_covariances(folder: Path, true_values: FloatArray, chosen: BoolArray) -> dict[str, FloatArray]:
+    """Return genetic covariances of traits among some animals: "realised", and "genic", those without chance
+    correlations between QTL; each of shape (traits, traits).
+
+    Parameters
+    ----------
+    folder
+        A benchmark folder with `qtl.tsv`.
+    true_values
+        Of its first animals, shape (animals, traits).
+    chosen
+        Which of these, shape (animals,).
+    """
+    effects = pd.read_table(folder / "qtl.tsv", header=None, index_col=0)
+    genotypes = read_plink(folder / "geno")
+    place = {name: column for column, name in enumerate(genotypes.markers.names)}
+    columns = np.array([place[name] for name in effects.index])
+    copies = dosages(genotypes.select(animals=np.flatnonzero(chosen), markers=columns)).astype(np.float32)
+    copies -= copies.mean(axis=0)
+    between, weights = (copies.T @ copies / len(copies)).astype(np.float64), effects.to_numpy()
+    realised = weights.T @ between @ weights
+    genic = weights.T @ (np.diag(between)[:, None] * weights)
+    units = true_values[chosen].std(axis=0) / np.sqrt(np.diag(realised))
+    return {"realised": realised * np.outer(units, units), "genic": genic * np.outer(units, units)}
 
 
 def _read_benchmark(folder: Path) -> BenchmarkData:

@@ -31,13 +31,13 @@ class Solution:
     residuals
         Norm of what is left of each column's right-hand side, relative to it, shape (columns,).
     tolerance
-        What the residuals were asked to be.
+        What the residuals were asked to be, shape (systems,).
     """
 
     values: FloatArray
     iterations: IntArray
     residuals: FloatArray
-    tolerance: float
+    tolerance: FloatArray
 
     def checked(self, what: str) -> FloatArray:
         """Return the values.
@@ -51,7 +51,7 @@ class Solution:
         if late:
             raise ConvergenceError(
                 what,
-                expected=f"a relative residual of {self.tolerance:.0e} in all {len(self.residuals):,} systems",
+                expected=f"a relative residual of {self.tolerance.min():.0e} in all {len(self.residuals):,} systems",
                 found=f"{late:,} not there after {int(self.iterations.max()):,} iterations, "
                 f"the worst at {float(self.residuals.max()):.1e}",
                 advice="Allow more iterations, ask for a larger tolerance, or look for a heritability near 1.",
@@ -66,7 +66,7 @@ def conjugate_gradients(
     precondition: Product | None = None,
     start: FloatArray | None = None,
     groups: IntArray | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float | FloatArray = 1e-6,
     max_iterations: int = 500,
 ) -> Solution:
     """Return x with A x = b for many b, A symmetric and positive definite on the space of the right-hand sides.
@@ -85,7 +85,7 @@ def conjugate_gradients(
         System of each column, for systems whose unknowns are several columns; None where each column is one.
         Shape (columns,), from 0 on.
     tolerance
-        Of the residual's norm relative to the right-hand side's.
+        Of the residual's norm relative to the right-hand side's: of all systems, or of each, shape (systems,).
     max_iterations
         After so many the solution is returned as it is: see `Solution.checked`.
     """
@@ -94,11 +94,12 @@ def conjugate_gradients(
     everyone = np.arange(len(system))
     x = np.zeros_like(right_hand_sides) if start is None else start.copy()
     r = right_hand_sides - (0.0 if start is None else product(x, everyone))
+    asked: FloatArray = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), scale.shape)
     left, taken = _relative(r, system, scale), np.zeros(len(scale), dtype=np.int64)
     direction = np.zeros_like(r)
     before = np.ones(len(scale))
     for step in range(max_iterations):
-        columns = np.flatnonzero(left[system] > tolerance)
+        columns = np.flatnonzero((left > asked)[system])
         if not len(columns):
             break
         active = system[columns]
@@ -115,7 +116,7 @@ def conjugate_gradients(
         before = now
         taken[np.unique(active)] += 1
         left[np.unique(active)] = _relative(r, system, scale)[np.unique(active)]
-    return Solution(x, taken, left, tolerance)
+    return Solution(x, taken, left, asked)
 
 
 def _dots(a: FloatArray, b: FloatArray, system: IntArray, n_systems: int) -> FloatArray:

@@ -9,18 +9,20 @@ vectors are shared by the traits of a pattern, products by all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from genialearn._arrays import FloatArray, IntArray
 from genialearn.errors import ConvergenceError
-from genialearn.linalg.lanczos import Lanczos, Quadrature
+from genialearn.linalg.lanczos import Lanczos
 from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import LinearOperator
 from genialearn.mixed_models import variance
 from genialearn.mixed_models.deflation import Deflation
+from genialearn.mixed_models.likelihoods import StochasticLikelihood
 from genialearn.mixed_models.records import Pattern, RecordSystems
+from genialearn.mixed_models.scores import PROBES, SplitTrait, corrected
 from genialearn.mixed_models.variance import Variances
 
 _FEWEST_STEPS, _MOST_STEPS, _STRIDE = 12, 240, 6
@@ -64,48 +66,6 @@ class Estimate:
     variances: Variances
     heritability_se: float
     n_steps: int
-
-
-@dataclass(frozen=True, eq=False)
-class StochasticLikelihood:
-    """The restricted likelihood of one trait as a function of h, as `variance.Contrasts` has it exactly.
-
-    Parameters
-    ----------
-    own
-        Quadrature from the trait's contrasts.
-    probes
-        Quadratures from random vectors.
-    n_contrasts
-        Records less fixed effects.
-    known
-        Eigenvalues of the contrasts that were taken out of the run, shape (contrasts taken out,).
-    """
-
-    own: Quadrature
-    probes: tuple[Quadrature, ...]
-    n_contrasts: int
-    known: FloatArray = field(default_factory=lambda: np.empty(0))
-
-    def at(self, h: float) -> Variances:
-        """Return the variances given h, and their restricted log likelihood."""
-        n = self.n_contrasts
-        total = max(float(np.sum(self.own.weights / (h * self.own.nodes + 1 - h))) / n, variance.NO_VARIANCE)
-        log_determinant = self._trace(lambda d: np.log(np.maximum(h * d + 1 - h, 1e-12)))
-        return Variances(h, total, -0.5 * (n * (np.log(total) + 1) + log_determinant))
-
-    def information(self, h: float) -> float:
-        """Return the expected information on h, s2 profiled out."""
-        n = self.n_contrasts
-        first = self._trace(lambda d: (d - 1) / (h * d + 1 - h)) / n
-        second = self._trace(lambda d: ((d - 1) / (h * d + 1 - h)) ** 2) / n
-        return 0.5 * n * (second - first**2)
-
-    def _trace(self, function: Callable[[FloatArray], FloatArray]) -> float:
-        """Return the average of the quadratures of a function, each scaled to the known dimension of the contrasts."""
-        useful = [probe for probe in self.probes if np.sum(probe.weights) > 0]  # some may lie within fixed effects
-        shares = [np.sum(probe.weights * function(probe.nodes)) / np.sum(probe.weights) for probe in useful]
-        return (self.n_contrasts - len(self.known)) * float(np.mean(shares)) + float(np.sum(function(self.known)))
 
 
 def number_of_probes(n_records: int) -> int:
@@ -198,21 +158,25 @@ def _estimate_batch(
     columns = [rest[id(pattern)] for _, pattern, _ in traits]
     starts = [rest[id(pattern)].projection.remove(own[:, None])[:, 0] for _, pattern, own in traits]
     places: dict[int, IntArray] = {}
+    kept: dict[int, FloatArray] = {}
     for key, pattern in rest.items():
         places[key] = np.arange(counts[key]) + len(columns)
         columns += [pattern] * counts[key]
-        starts += list(pattern.projection.remove(signs(len(pattern.records), counts[key], rng)).T)
+        drawn = signs(len(pattern.records), counts[key], rng)
+        starts += list(pattern.projection.remove(drawn).T)
+        if key in split:
+            kept[key] = unique[key].projection.remove(drawn[:, :PROBES])
     systems = RecordSystems(kernel, columns)
-    run = Lanczos(systems.product, systems.stacked(starts))
+    batch = _Batch(kernel, traits, Lanczos(systems.product, systems.stacked(starts)), places, split, kept)
     tell(0.0)
-    run.extend(_FEWEST_STEPS)
-    before = _maxima(run, traits, places, split)
-    while run.n_steps < _MOST_STEPS:
-        tell(min(0.9, run.n_steps / _USUAL_STEPS))
-        run.extend(_STRIDE)
-        now = _maxima(run, traits, places, split)
+    batch.run.extend(_FEWEST_STEPS)
+    before = batch.maxima()
+    while batch.run.n_steps < _MOST_STEPS:
+        tell(min(0.8, batch.run.n_steps / _USUAL_STEPS))
+        batch.run.extend(_STRIDE)
+        now = batch.maxima()
         if all(_settled(a, b) for a, b in zip(before, now, strict=True)):
-            return now
+            return now if part is None else batch.corrected(now, part)
         before = now
     raise ConvergenceError(
         "variance components",
@@ -255,26 +219,69 @@ def _settled(before: Estimate, now: Estimate) -> bool:
     return moved <= _SETTLED * now.heritability_se or moved < 1e-4
 
 
-def _maxima(
-    run: Lanczos,
-    traits: Sequence[tuple[str, Pattern, FloatArray]],
-    places: dict[int, IntArray],
-    split: dict[int, Deflation],
-) -> list[Estimate]:
-    """Return each trait's estimate after the steps so far."""
-    probes = {key: tuple(run.quadrature(int(column)) for column in columns) for key, columns in places.items()}
-    found = []
-    for column, (_, pattern, contrasts) in enumerate(traits):
-        own, known = run.quadrature(column), np.empty(0)
-        if id(pattern) in split:
-            inside = split[id(pattern)].quadrature(contrasts)
-            own, known = own.with_(inside), inside.nodes
-        likelihood = StochasticLikelihood(own, probes[id(pattern)], pattern.n_contrasts, known)
-        variances = variance.maximum(likelihood.at)
-        information = likelihood.information(variances.heritability)
-        spread = np.sqrt((1 + 1 / len(likelihood.probes)) / information) if information > 0 else np.nan
-        found.append(Estimate(variances, float(spread), run.n_steps))
-    return found
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """A Lanczos run from contrasts of traits, then from random vectors.
+
+    Parameters
+    ----------
+    kernel
+        G of all animals.
+    traits
+        Those of the first columns.
+    run
+        The run.
+    places
+        Columns of the random vectors of each pattern.
+    split
+        How patterns with many records are split.
+    kept
+        Contrasts of the first random vectors of these, whole.
+    """
+
+    kernel: LinearOperator
+    traits: Sequence[tuple[str, Pattern, FloatArray]]
+    run: Lanczos
+    places: dict[int, IntArray]
+    split: dict[int, Deflation]
+    kept: dict[int, FloatArray]
+
+    def maxima(self) -> list[Estimate]:
+        """Return each trait's estimate after the steps so far."""
+        found = []
+        for likelihood in self.likelihoods():
+            variances = variance.maximum(likelihood.at)
+            information = likelihood.information(variances.heritability)
+            spread = np.sqrt((1 + 1 / len(likelihood.probes)) / information) if information > 0 else np.nan
+            found.append(Estimate(variances, float(spread), self.run.n_steps))
+        return found
+
+    def likelihoods(self) -> list[StochasticLikelihood]:
+        """Return each trait's likelihood after the steps so far."""
+        probes = {key: tuple(self.run.quadrature(int(c)) for c in columns) for key, columns in self.places.items()}
+        found = []
+        for column, (_, pattern, contrasts) in enumerate(self.traits):
+            own, known = self.run.quadrature(column), np.empty(0)
+            if id(pattern) in self.split:
+                inside = self.split[id(pattern)].quadrature(contrasts)
+                own, known = own.with_(inside), inside.nodes
+            found.append(StochasticLikelihood(own, probes[id(pattern)], pattern.n_contrasts, known))
+        return found
+
+    def corrected(self, estimates: list[Estimate], part: LowRank) -> list[Estimate]:
+        """Return the estimates, those of split patterns at the maximum of the likelihood without the split."""
+        places = [place for place, (_, pattern, _) in enumerate(self.traits) if id(pattern) in self.split]
+        likelihoods, known, out = self.likelihoods(), [], list(estimates)
+        for place in places:
+            _, pattern, contrasts = self.traits[place]
+            vectors, split = self.kept[id(pattern)], self.split[id(pattern)]
+            pairs = zip(likelihoods[place].probes, vectors.T, strict=False)
+            seen = tuple(probe.with_(split.quadrature(vector)) for probe, vector in pairs)
+            known.append(SplitTrait(pattern, contrasts, vectors, seen, likelihoods[place]))
+        started = [estimates[place].variances.heritability for place in places]
+        for place, variances in zip(places, corrected(self.kernel, known, started, part), strict=True):
+            out[place] = replace(estimates[place], variances=variances)
+        return out
 
 
 def given_variances(
