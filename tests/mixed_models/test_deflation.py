@@ -66,7 +66,7 @@ def test_estimates_are_those_without_it_in_fewer_products(
     monkeypatch.setattr(stochastic, "_FEWEST_STEPS", 3)
     monkeypatch.setattr(stochastic, "_STRIDE", 1)
     whole = stochastic.estimate_variances(kernel, traits, rng=np.random.default_rng(2), part=part, probes=300)
-    monkeypatch.setattr(stochastic, "_DEFLATED_FROM", 0)
+    monkeypatch.setattr(stochastic, "DEFLATED_FROM", 0)
     found = stochastic.estimate_variances(kernel, traits, rng=np.random.default_rng(2), part=part, probes=300)
 
     for actual, model in zip(found, expected, strict=True):
@@ -83,7 +83,7 @@ def test_large_cohorts_take_it(cohort: Cohort, kernel: GenomicRelationships, mon
         return [model.variances.heritability for model in fits.models]
 
     whole = variances()
-    monkeypatch.setattr(stochastic, "_DEFLATED_FROM", 0)
+    monkeypatch.setattr(stochastic, "DEFLATED_FROM", 0)
 
     assert variances() != whole
     np.testing.assert_allclose(variances(), whole, atol=0.1)

@@ -85,7 +85,7 @@ def test_what_the_split_leaves_out_is_put_back(
         return np.array([estimate.variances.heritability for estimate in found])
 
     whole = heritabilities()
-    monkeypatch.setattr(stochastic, "_DEFLATED_FROM", 0)
+    monkeypatch.setattr(stochastic, "DEFLATED_FROM", 0)
     corrected = heritabilities()
     monkeypatch.setattr(scores, "_ROUNDS", 0)
     split = heritabilities()
@@ -98,7 +98,7 @@ def test_total_variance_is_that_of_the_new_heritability(
     cohort: Cohort, kernel: GenomicRelationships, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     traits = contrasts_of(cohort)[:1]
-    monkeypatch.setattr(stochastic, "_DEFLATED_FROM", 0)
+    monkeypatch.setattr(stochastic, "DEFLATED_FROM", 0)
     part = dominant_part(kernel, 40, rng=np.random.default_rng(1))
     found = stochastic.estimate_variances(kernel, traits, rng=np.random.default_rng(2), part=part, probes=100)[0]
 

@@ -14,7 +14,8 @@ from genialearn.cohorts import Cohort
 from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, PackedGenotypes
 from genialearn.genotypes.matrix import BLOCK_WIDTH
 from genialearn.mixed_models.records import Pattern
-from genialearn.mixed_models.stochastic import number_of_probes
+from genialearn.mixed_models.scores import PROBES
+from genialearn.mixed_models.stochastic import DEFLATED_FROM, number_of_probes
 
 PROCESS = 280 * 2**20
 """Python, its libraries, and compiled code."""
@@ -194,7 +195,7 @@ def _kept_bytes(sizes: Sizes, solver: str) -> int:
 
 def iterative_bytes(sizes: Sizes, *, out_of_fold: bool = False) -> int:
     """Return the bytes of genotypes in two bits, and of the values that a step of the widest computation holds."""
-    steps = [_lanczos_bytes(sizes), _subspace_bytes(sizes)]
+    steps = [_lanczos_bytes(sizes), _scores_bytes(sizes), _subspace_bytes(sizes)]
     if out_of_fold:
         steps.append(_many_systems_bytes(sizes))
     return _kept_bytes(sizes, "iterative") + max(steps)
@@ -227,6 +228,16 @@ def _lanczos_bytes(sizes: Sizes) -> int:
     product = _product_bytes(sizes, width) + _NUMBER * 3 * rows * width
     contrasts = _NUMBER * ((_HELD_BY_LANCZOS * rows + n) * width + (n + 3 * rows) * widest)
     return max(product, contrasts)
+
+
+def _scores_bytes(sizes: Sizes) -> int:
+    """Return the bytes of the solutions that correct a batch of traits with many records, beside its Lanczos run."""
+    large = [pattern for pattern in sizes.patterns if pattern.n_records >= DEFLATED_FROM]
+    if not large:
+        return 0
+    together = max(_WIDEST * pattern.n_traits // pattern.n_columns for pattern in large)
+    n_traits = min(sizes.n_traits, max(together, *(pattern.n_traits for pattern in large)))
+    return _NUMBER * _longest(sizes) * (_HELD_BY_GRADIENTS * min(_WIDEST, (1 + PROBES) * n_traits) + 3 * _WIDEST)
 
 
 def _subspace_bytes(sizes: Sizes, width: int = _WIDEST) -> int:

@@ -39,7 +39,7 @@ PANEL = 48
 
 _SUSPICIOUS = 0.95
 
-_DEFLATED_FROM = 20_000
+DEFLATED_FROM = 20_000
 """Records from which on a pattern's dominant part is taken out."""
 
 _WIDEST = 3 * PANEL
@@ -188,7 +188,7 @@ def _estimate_batch(
 
 def _deflated(kernel: LinearOperator, unique: dict[int, Pattern], part: LowRank | None) -> dict[int, Deflation]:
     """Return how patterns with many records are split."""
-    large = {key: pattern for key, pattern in unique.items() if len(pattern.records) >= _DEFLATED_FROM}
+    large = {key: pattern for key, pattern in unique.items() if len(pattern.records) >= DEFLATED_FROM}
     if part is None or not large:
         return {}
     diagonal = kernel.diagonal()
