@@ -11,6 +11,7 @@ import pytest
 from genialearn.cohorts import Cohort
 from genialearn.genotypes import PackedGenotypes, dosages
 from genialearn.genotypes._bits import pack
+from genialearn.mixed_models import memory, stochastic
 from genialearn.mixed_models.covariances import estimate_covariances
 from genialearn.mixed_models.memory import (
     PatternSize,
@@ -19,6 +20,7 @@ from genialearn.mixed_models.memory import (
     data_bytes,
     exact_bytes,
     iterative_bytes,
+    joint_bytes,
     needed_bytes,
     prediction_bytes,
     reliability_bytes,
@@ -26,6 +28,7 @@ from genialearn.mixed_models.memory import (
 from genialearn.mixed_models.records import patterns
 from genialearn.mixed_models.reliability import estimate_reliabilities
 from genialearn.predictors.gblup import GBLUP, kernel_of
+from genialearn.predictors.gblup_multi import solve_jointly
 
 
 def cohort_of(n_animals: int, n_markers: int, n_traits: int, n_patterns: int) -> Cohort:
@@ -114,6 +117,34 @@ def test_covariances_and_reliabilities(case: str) -> None:
     squares = cohort.genotypes.shape[0] * cohort.genotypes.shape[1] // 4
     expected = [covariance_bytes(sizes, "iterative") - squares, reliability_bytes(sizes)]
     assert pytest.approx(expected, rel=0.2) == peaks
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_with_corrected_heritabilities(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort = cohort_of(*CASES[case])
+    sizes = Sizes.of(cohort, patterns(cohort))
+    for module in (stochastic, memory):
+        monkeypatch.setattr(module, "DEFLATED_FROM", 0)
+
+    assert pytest.approx(iterative_bytes(sizes), rel=0.2) == peak_of_fit(cohort, "iterative")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_joint(case: str) -> None:
+    cohort = cohort_of(*CASES[case])
+    sizes = Sizes.of(cohort, patterns(cohort))
+    kernel, part = kernel_of(GBLUP(solver="iterative").fit_traits(cohort), seed=1)
+    covariances = np.eye(len(cohort.traits)), np.eye(len(cohort.traits))
+    solve_jointly(cohort, kernel, part, *covariances)
+    tracemalloc.start()
+    try:
+        solve_jointly(cohort, kernel, part, *covariances)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    squares = cohort.genotypes.shape[0] * cohort.genotypes.shape[1] // 4
+    assert pytest.approx(joint_bytes(sizes, "iterative") - squares, rel=0.3) == peak
 
 
 def test_sizes_of_a_cohort() -> None:

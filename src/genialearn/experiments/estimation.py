@@ -65,7 +65,7 @@ class Task:
         What the user should know about the fixed effects.
     sizes
         What memory depends on.
-    covariances, reliabilities
+    covariances, reliabilities, joint
         Whether they are estimated too.
     """
 
@@ -77,6 +77,7 @@ class Task:
     sizes: Sizes
     covariances: bool
     reliabilities: bool
+    joint: bool
 
     @property
     def memory_gib(self) -> float:
@@ -84,7 +85,8 @@ class Task:
         return self._gib(self.solver)
 
     def _gib(self, solver: str) -> float:
-        return needed_bytes(self.sizes, solver, covariances=self.covariances, reliabilities=self.reliabilities) / 2**30
+        asked = {"covariances": self.covariances, "reliabilities": self.reliabilities, "joint": self.joint}
+        return needed_bytes(self.sizes, solver, **asked) / 2**30
 
     def check_memory(self, available_gib: float) -> None:
         """Raise `InputError` where the memory that this process may use isn't enough."""
@@ -280,6 +282,7 @@ def _task(files: CohortFiles, settings: dict[str, Any]) -> Task:
         Sizes.of(train, columns, n_genotyped=len(cohort)),
         settings["covariances"] and not random,
         settings["reliabilities"],
+        settings["joint"],
     )
 
 

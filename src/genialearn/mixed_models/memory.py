@@ -13,6 +13,7 @@ from typing import Self
 from genialearn.cohorts import Cohort
 from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, PackedGenotypes
 from genialearn.genotypes.matrix import BLOCK_WIDTH
+from genialearn.mixed_models.iterative import RANK
 from genialearn.mixed_models.records import Pattern
 from genialearn.mixed_models.scores import PROBES
 from genialearn.mixed_models.stochastic import DEFLATED_FROM, number_of_probes
@@ -39,8 +40,17 @@ _DENSE_EFFECTS = 3
 _PANEL_ARRAYS = 4
 """Arrays (markers, columns of a panel) beside the product of genotypes with values of animals."""
 
-_HELD_BY_LANCZOS, _SUBSPACES, _HELD_BY_GRADIENTS = 4, 5, 13
+_HELD_BY_LANCZOS, _SUBSPACES, _HELD_BY_GRADIENTS = 4, 4, 13
 """Arrays (records, columns) of a Lanczos step, of the dominant part of G, and where many systems are solved at once."""
+
+_SPECTRUM = 3
+"""Arrays (records, eigenvectors) while the preconditioner of a pattern is made."""
+
+_DRAWN = 4
+"""Matrices (animals, animals) while breeding values are drawn from a dense G."""
+
+_HELD_BY_JOINT = 4
+"""Matrices (eigenvectors x traits, eigenvectors x traits) while the joint model's preconditioner is made."""
 
 _RELIABILITY_RANK = 516
 """Columns of the dominant part of G that reliabilities begin with."""
@@ -133,6 +143,7 @@ def needed_bytes(
     out_of_fold: bool = False,
     covariances: bool = False,
     reliabilities: bool = False,
+    joint: bool = False,
 ) -> int:
     """Return about how much memory a process needs that reads a cohort, fits it and predicts all animals.
 
@@ -142,7 +153,7 @@ def needed_bytes(
         Of the cohort.
     solver
         "exact" or "iterative".
-    out_of_fold, covariances, reliabilities
+    out_of_fold, covariances, reliabilities, joint
         Whether these follow.
     """
     fit = exact_bytes(sizes) if solver == "exact" else iterative_bytes(sizes, out_of_fold=out_of_fold)
@@ -151,6 +162,8 @@ def needed_bytes(
         steps.append(covariance_bytes(sizes, solver))
     if reliabilities:
         steps.append(reliability_bytes(sizes))
+    if joint:
+        steps.append(joint_bytes(sizes, solver))
     return PROCESS + data_bytes(sizes) + max(steps)
 
 
@@ -203,8 +216,17 @@ def iterative_bytes(sizes: Sizes, *, out_of_fold: bool = False) -> int:
 
 def covariance_bytes(sizes: Sizes, solver: str) -> int:
     """Return the bytes of covariances of traits, and of what the solver keeps for them."""
-    product = 0 if solver == "exact" else _product_bytes(sizes, _WIDEST)
+    product = _NUMBER * _DRAWN * sizes.n_animals**2 if solver == "exact" else _product_bytes(sizes, _WIDEST)
     return _kept_bytes(sizes, solver) + max(_many_systems_bytes(sizes), product)
+
+
+def joint_bytes(sizes: Sizes, solver: str) -> int:
+    """Return the bytes of the joint model: a matrix a kind of record, and its preconditioner's."""
+    n, t = sizes.n_animals, sizes.n_traits
+    kinds = min(n, 1 << min(len(sizes.patterns), 40))
+    inner = _HELD_BY_JOINT * (RANK * t) ** 2
+    held = kinds * t**2 + inner + n * (3 * RANK + _HELD_BY_GRADIENTS * t)
+    return _kept_bytes(sizes, solver) + _NUMBER * held + _product_bytes(sizes, t)
 
 
 def reliability_bytes(sizes: Sizes) -> int:
@@ -212,7 +234,8 @@ def reliability_bytes(sizes: Sizes) -> int:
     everyone = replace(sizes, n_animals=sizes.n_genotyped)
     squares = _kept_bytes(everyone, "iterative")
     width = min(_RELIABILITY_RANK, sizes.n_genotyped)
-    return squares + max(_subspace_bytes(everyone, width), _many_systems_bytes(everyone))
+    rotated = _NUMBER * width * sizes.n_genotyped
+    return squares + max(_subspace_bytes(everyone, width) + rotated, _many_systems_bytes(everyone))
 
 
 def _many_systems_bytes(sizes: Sizes) -> int:
@@ -223,21 +246,37 @@ def _many_systems_bytes(sizes: Sizes) -> int:
 def _lanczos_bytes(sizes: Sizes) -> int:
     """Return the bytes of a Lanczos step: at its product with Z', and where contrasts are made of the result."""
     widest = max(pattern.n_columns for pattern in sizes.patterns)
-    width = min(sum(pattern.n_columns for pattern in sizes.patterns), max(_WIDEST, widest))
-    n, rows = sizes.n_animals, _longest(sizes)
+    width, n, rows = _lanczos_width(sizes), sizes.n_animals, _longest(sizes)
     product = _product_bytes(sizes, width) + _NUMBER * 3 * rows * width
     contrasts = _NUMBER * ((_HELD_BY_LANCZOS * rows + n) * width + (n + 3 * rows) * widest)
-    return max(product, contrasts)
+    return _basis_bytes(sizes) + max(product, contrasts)
+
+
+def _lanczos_width(sizes: Sizes) -> int:
+    """Return the columns of a batch."""
+    columns = [pattern.n_columns for pattern in sizes.patterns]
+    return min(sum(columns), max(_WIDEST, *columns))
+
+
+def _large(sizes: Sizes) -> list[PatternSize]:
+    """Return patterns whose dominant part is taken out, as many as are in a batch together."""
+    large = [pattern for pattern in sizes.patterns if pattern.n_records >= DEFLATED_FROM]
+    together = _lanczos_width(sizes) // max((pattern.n_columns for pattern in large), default=1)
+    return large[: max(together, 1)]
+
+
+def _basis_bytes(sizes: Sizes) -> int:
+    """Return the bytes of what is taken out of the patterns of a batch, float32."""
+    return _NUMBER // 2 * sum(pattern.n_records * min(RANK, pattern.n_records) for pattern in _large(sizes))
 
 
 def _scores_bytes(sizes: Sizes) -> int:
-    """Return the bytes of the solutions that correct a batch of traits with many records, beside its Lanczos run."""
-    large = [pattern for pattern in sizes.patterns if pattern.n_records >= DEFLATED_FROM]
-    if not large:
-        return 0
-    together = max(_WIDEST * pattern.n_traits // pattern.n_columns for pattern in large)
-    n_traits = min(sizes.n_traits, max(together, *(pattern.n_traits for pattern in large)))
-    return _NUMBER * _longest(sizes) * (_HELD_BY_GRADIENTS * min(_WIDEST, (1 + PROBES) * n_traits) + 3 * _WIDEST)
+    """Return the bytes of the solutions that correct the heritabilities of a batch, beside its Lanczos run."""
+    rows, large = _longest(sizes), _large(sizes)
+    columns = min(_WIDEST, (1 + PROBES) * sum(pattern.n_traits for pattern in large))
+    preconditioner = _SPECTRUM * min(RANK, rows) if large else 0
+    held = _HELD_BY_GRADIENTS * columns + 2 * _lanczos_width(sizes) + preconditioner
+    return _basis_bytes(sizes) + _NUMBER * rows * held
 
 
 def _subspace_bytes(sizes: Sizes, width: int = _WIDEST) -> int:

@@ -159,15 +159,14 @@ def _estimate_batch(
     starts = [rest[id(pattern)].projection.remove(own[:, None])[:, 0] for _, pattern, own in traits]
     places: dict[int, IntArray] = {}
     kept: dict[int, FloatArray] = {}
-    for key, pattern in rest.items():
+    for key, pattern in unique.items():
         places[key] = np.arange(counts[key]) + len(columns)
-        columns += [pattern] * counts[key]
-        drawn = signs(len(pattern.records), counts[key], rng)
-        starts += list(pattern.projection.remove(drawn).T)
-        if key in split:
-            kept[key] = unique[key].projection.remove(drawn[:, :PROBES])
+        columns += [rest[key]] * counts[key]
+        starts += list(_random_contrasts(pattern, rest[key], counts[key], kept if key in split else {}, rng).T)
     systems = RecordSystems(kernel, columns)
-    batch = _Batch(kernel, traits, Lanczos(systems.product, systems.stacked(starts)), places, split, kept)
+    run = Lanczos(systems.product, systems.stacked(starts))
+    del starts  # as large as the run itself
+    batch = _Batch(kernel, traits, run, places, split, kept)
     tell(0.0)
     batch.run.extend(_FEWEST_STEPS)
     before = batch.maxima()
@@ -184,6 +183,15 @@ def _estimate_batch(
         found="some that still move",
         advice="Use the exact solver (--solver exact), or give the heritability.",
     )
+
+
+def _random_contrasts(
+    pattern: Pattern, rest: Pattern, count: int, kept: dict[int, FloatArray], rng: np.random.Generator
+) -> FloatArray:
+    """Return contrasts of random vectors without the part that is taken out; keep the first ones whole."""
+    drawn = signs(len(pattern.records), count, rng)
+    kept[id(pattern)] = pattern.projection.remove(drawn[:, :PROBES])
+    return rest.projection.remove(drawn)
 
 
 def _deflated(kernel: LinearOperator, unique: dict[int, Pattern], part: LowRank | None) -> dict[int, Deflation]:
