@@ -1,7 +1,7 @@
 """How GBLUP of all traits grows with the number of animals, every trait with holes of its own.
 
     python benchmarks/gblup_scale.py FOLDER --out runs/scale
-    python benchmarks/gblup_scale.py FOLDER --out runs/scale --animals 113599 --memory-limit
+    python benchmarks/gblup_scale.py FOLDER --out runs/scale --animals 113599 --memory-limit 5.1
 
 FOLDER is a benchmark folder as in `gblup.py`. Its first animals (an eighth, a quarter, half and all of them, or
 --animals) become a fileset of their own; of each trait 5 to 65 % of the records are taken out at random, on top of the
@@ -13,8 +13,8 @@ among these animals, and their genic variance, the sum over QTL of 2pq a^2. REML
 markers estimates the second; chance correlations between QTL make the first another one, by a tenth with 50 sires.
 The same holds for genetic correlations.
 
-With --memory-limit the run is repeated where it may use no more than the stated memory and a tenth more, which needs
-a Linux memory control group that this user may make.
+With --memory-limit a run may use no more than so many GiB, pages of files counted, or is killed: for instance what
+genialearn says first that it takes, and a tenth more. That needs a Linux memory control group that this user may make.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--animals", type=int, action="append", help="repeat for more sizes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=float, default=3 * 3600, metavar="SECONDS", help="of each run")
-    parser.add_argument("--memory-limit", action="store_true", help="repeat under the stated memory and a tenth")
+    parser.add_argument("--memory-limit", type=float, metavar="GIB", help="of each run")
     return parser.parse_args()
 
 
@@ -96,28 +96,29 @@ def write_cohort(folder: Path, cohort: Path, size: int) -> None:
 def measured(arguments: argparse.Namespace, cohort: Path, size: int) -> dict[str, float]:
     """Return the row of one size."""
     out = arguments.out / f"estimates-{size}"
-    cost = run(arguments, cohort, out)
+    with memory_group(arguments.memory_limit) as first_words:
+        cost = run(arguments, cohort, out, first_words)
     told = json.loads((out / "run.json").read_text())
     row: dict[str, float] = {"animals": size, "training": told["cohort"]["n_training"], "wall_s": cost.wall_s}
     row |= {f"{stage['stage']}_s": stage["wall_s"] for stage in told["stages"]}
     row |= {"peak_mib": cost.peak_mib, "stated_mib": 1024 * told["memory_gib"]}
-    if arguments.memory_limit:
-        with memory_group(1.1 * told["memory_gib"]) as join:
-            row["limited_wall_s"] = run(arguments, cohort, arguments.out / f"limited-{size}", join).wall_s
     return row | judged(arguments.folder, cohort, out, size)
 
 
-def run(arguments: argparse.Namespace, cohort: Path, out: Path, join: list[str] | None = None) -> Cost:
-    """Run the command, after words that put it into a memory group."""
-    command = [*(join or []), sys.executable, "-m", "genialearn", "variance", str(cohort.resolve()), "--joint"]
+def run(arguments: argparse.Namespace, cohort: Path, out: Path, first_words: list[str]) -> Cost:
+    """Run the command after words that put it into a memory group."""
+    command = [*first_words, sys.executable, "-m", "genialearn", "variance", str(cohort.resolve()), "--joint"]
     command += ["--no-reliabilities", "--quiet", "--force", "--out", str(out.resolve())]
     log = arguments.out / f"{out.name}.log"
     return measure(command, log=log, environment=fair_environment(arguments.threads), limit_s=arguments.limit)
 
 
 @contextmanager
-def memory_group(gib: float) -> Iterator[list[str]]:
-    """Give the first words of a command that runs it within so much memory, file pages counted."""
+def memory_group(gib: float | None) -> Iterator[list[str]]:
+    """Give the first words of a command that runs it within so much memory; none without a limit."""
+    if gib is None:
+        yield []
+        return
     first, second = GROUPS
     parent, limit = (first, "memory.limit_in_bytes") if first.exists() else (second, "memory.max")
     group = parent / f"genialearn-{os.getpid()}"

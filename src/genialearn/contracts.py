@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol, Self, runtime_checkable
 
+import numpy as np
+import pandas as pd
+
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
+from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
 
 
 @runtime_checkable
@@ -70,3 +74,44 @@ class HasNotes(Protocol):
 
     notes_: list[str]
     """Sentences, e.g. which traits' gates are open."""
+
+
+@runtime_checkable
+class GenotypeGenerator(Protocol):
+    """A model that draws artificial animals like those it has learned from.
+
+    Settings are keyword-only arguments of `__init__`, stored under the same name. `fit` learns everything that ends in
+    an underscore from the animals it is given, and only from them; it begins with `cohort.canonical()`.
+    """
+
+    needs_haplotypes: bool
+    """Whether it learns from phased genotypes, and draws phased ones."""
+
+    conditional: bool
+    """Whether `sample` can be asked for values of traits."""
+
+    def fit(self, cohort: Cohort) -> Self:
+        """Learn from the cohort's genotypes, and where it's conditional from its records."""
+
+    def sample(
+        self, n_animals: int, *, conditions: pd.DataFrame | None = None, rng: np.random.Generator
+    ) -> GenotypeMatrix | HaplotypeMatrix:
+        """Return artificial animals named artificial1, artificial2, ... on the canonical markers of the training.
+
+        Parameters
+        ----------
+        n_animals
+            How many.
+        conditions
+            Values asked for, one row an animal, columns among the training traits; None for animals like all.
+        rng
+            Source of all randomness.
+        """
+
+
+@runtime_checkable
+class HasLogLikelihood(Protocol):
+    """A fitted generator that tells how probable given haplotypes or genotypes are."""
+
+    def log_likelihood(self, animals: GenotypeMatrix | HaplotypeMatrix) -> FloatArray:
+        """Return nats, of each haplotype in order where it needs haplotypes, else of each animal."""

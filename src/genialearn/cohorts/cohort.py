@@ -12,7 +12,7 @@ import pandas as pd
 from genialearn._arrays import IntArray, Selection, StrArray, as_indices
 from genialearn.cohorts.arrays import dosages_from, effects_from, names_from, records_from, weights_from
 from genialearn.errors import AlignmentError, examples
-from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, MarkerMap, canonical
+from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, HaplotypeMatrix, MarkerMap, canonical
 from genialearn.records import Pedigree, RecordTable, Trait, check_pedigree
 from genialearn.records.effects import without_incomplete
 from genialearn.records.traits import kind_of
@@ -30,11 +30,23 @@ class Cohort:
         Every record belongs to one of these animals; animals may have none, or several.
     pedigree
         May know more animals than the cohort, or fewer.
+    haplotypes
+        The genotypes phased, of the same animals and markers, where that is known.
     """
 
     genotypes: GenotypeMatrix
     records: RecordTable
     pedigree: Pedigree | None = None
+    haplotypes: HaplotypeMatrix | None = None
+
+    @classmethod
+    def of_genotypes(cls, genotypes: GenotypeMatrix | HaplotypeMatrix, *, pedigree: Pedigree | None = None) -> Cohort:
+        """Return animals of which only genotypes are known, phased or not: no trait and no record."""
+        nobody = np.empty(0, dtype=object)
+        records = RecordTable((), nobody, np.empty((0, 0)), np.empty((0, 0)), pd.DataFrame(index=range(0)))
+        if isinstance(genotypes, HaplotypeMatrix):
+            return cls(genotypes.genotypes(), records, pedigree, genotypes)
+        return cls(genotypes, records, pedigree)
 
     @classmethod
     def from_arrays(
@@ -96,6 +108,8 @@ class Cohort:
             raise AlignmentError(
                 "cohort", expected="records of genotyped animals", found=f"{len(unknown):,} others: {examples(unknown)}"
             )
+        if self.haplotypes is not None:
+            _check_same(self.haplotypes, self.genotypes)
 
     def __len__(self) -> int:
         return len(self.animals)
@@ -123,7 +137,8 @@ class Cohort:
         new_row[chosen] = np.arange(len(chosen))
         kept = np.flatnonzero(new_row[self.record_rows] >= 0)
         kept = kept[np.argsort(new_row[self.record_rows[kept]], kind="stable")]
-        return Cohort(self.genotypes.select(animals=chosen), self.records.select(kept), self.pedigree)
+        phased = None if self.haplotypes is None else self.haplotypes.select(animals=chosen)
+        return Cohort(self.genotypes.select(animals=chosen), self.records.select(kept), self.pedigree, phased)
 
     def canonical(self) -> Cohort:
         """Return the cohort with animals by identifier, markers by map, alphabetically first alleles counted.
@@ -131,8 +146,27 @@ class Cohort:
         Models fit on this form, so the order and coding of the files never matter.
         """
         in_order = self.select(np.argsort(self.animals.astype(str), kind="stable"))
-        return replace(in_order, genotypes=canonical(in_order.genotypes))
+        phased = None if in_order.haplotypes is None else in_order.haplotypes.canonical()
+        return replace(in_order, genotypes=canonical(in_order.genotypes), haplotypes=phased)
 
     def without_records(self) -> Cohort:
         """Return the same animals with no record: what a model may see of those it predicts."""
         return replace(self, records=self.records.select(np.empty(0, dtype=np.int64)))
+
+
+def _check_same(haplotypes: HaplotypeMatrix, genotypes: GenotypeMatrix) -> None:
+    """Raise `AlignmentError` where haplotypes aren't of the same animals and markers, in the same order."""
+    pairs = {
+        "animals": (haplotypes.animals, genotypes.animals),
+        "markers": (haplotypes.markers.names, genotypes.markers.names),
+        "counted alleles": (haplotypes.markers.counted_alleles, genotypes.markers.counted_alleles),
+    }
+    for what, (phased, plain) in pairs.items():
+        if not np.array_equal(phased, plain):
+            n = int(np.sum(phased != plain)) if len(phased) == len(plain) else abs(len(phased) - len(plain))
+            raise AlignmentError(
+                "haplotypes",
+                expected=f"the {what} of the genotypes, in their order",
+                found=f"{n:,} that differ, of {len(phased):,} and {len(plain):,}",
+                advice="Make both from the same file.",
+            )

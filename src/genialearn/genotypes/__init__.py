@@ -1,5 +1,6 @@
 """Genotypes: packed and plain matrices, marker maps, PLINK 1 files."""
 
+from genialearn.genotypes.haplotypes import HaplotypeMatrix
 from genialearn.genotypes.markers import MapMatch, MarkerMap, compare_maps
 from genialearn.genotypes.matrix import (
     DenseGenotypes,
@@ -11,10 +12,12 @@ from genialearn.genotypes.matrix import (
     matched,
 )
 from genialearn.genotypes.plink import read_bim, read_fam, read_plink, write_plink
+from genialearn.genotypes.vcf import read_vcf, write_vcf
 
 __all__ = [
     "DenseGenotypes",
     "GenotypeMatrix",
+    "HaplotypeMatrix",
     "MapMatch",
     "MarkerMap",
     "PackedGenotypes",
@@ -26,5 +29,7 @@ __all__ = [
     "read_bim",
     "read_fam",
     "read_plink",
+    "read_vcf",
     "write_plink",
+    "write_vcf",
 ]

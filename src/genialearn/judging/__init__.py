@@ -1,0 +1,1 @@
+"""Artificial animals against real ones: how faithful, how private, how useful."""
