@@ -149,7 +149,8 @@ def genialearn_commands(job: Job, *options: str) -> list[list[str]]:
     """Variance components and breeding values of the asked traits."""
     asked = [] if job.traits == list(job.data.records) else [word for name in job.traits for word in ("--trait", name)]
     inputs = ["--bfile", job.bfile, "--traits", "records.tsv", *asked, *options]
-    running = ["--out", "out", "--threads", str(job.threads), "--force"]
+    alone = ["--no-covariances", "--no-reliabilities"]  # what the other tools don't give
+    running = [*alone, "--out", "out", "--threads", str(job.threads), "--force"]
     return [[sys.executable, "-m", "genialearn", "variance", *inputs, *running]]
 
 

@@ -2,6 +2,15 @@
 
 from genialearn.cohorts.alignment import Finding, Reconciliation, align
 from genialearn.cohorts.cohort import Cohort
-from genialearn.cohorts.sources import CohortFiles, read_cohort, read_truth
+from genialearn.cohorts.sources import CohortFiles, read_cohort, read_genotyped, read_truth
 
-__all__ = ["Cohort", "CohortFiles", "Finding", "Reconciliation", "align", "read_cohort", "read_truth"]
+__all__ = [
+    "Cohort",
+    "CohortFiles",
+    "Finding",
+    "Reconciliation",
+    "align",
+    "read_cohort",
+    "read_genotyped",
+    "read_truth",
+]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from genialearn.cohorts.alignment import Finding, Reconciliation, align
 from genialearn.cohorts.cohort import Cohort
-from genialearn.errors import FileFormatError, InputError, SettingError
-from genialearn.genotypes import read_plink
+from genialearn.errors import AlignmentError, FileFormatError, InputError, SettingError
+from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, read_plink, read_vcf
 from genialearn.genotypes.plink import fileset
 from genialearn.records import RecordTable, read_pedigree, read_records, tables, with_covariates, with_weights
 
@@ -29,6 +29,8 @@ class CohortFiles:
         One row an animal, or many; exactly one of the two.
     trait_settings, weights, covariates, pedigree
         Optional files.
+    haplotypes
+        A phased VCF of the same animals and markers.
     truth
         Folder of a simulated cohort's true values.
     trait_names
@@ -44,6 +46,7 @@ class CohortFiles:
     weights: Path | None = None
     covariates: Path | None = None
     pedigree: Path | None = None
+    haplotypes: Path | None = None
     truth: Path | None = None
     trait_names: tuple[str, ...] = ()
     fixed: str | None = None
@@ -67,6 +70,7 @@ class CohortFiles:
             "weights": folder / "weights.tsv",
             "covariates": folder / "covariates.tsv",
             "pedigree": folder / "pedigree.tsv",
+            "haplotypes": folder / "haplotypes.vcf.gz",
             "truth": folder / "truth",
         }
         explicit = {name: value for name, value in given.items() if value is not None}
@@ -119,6 +123,57 @@ def read_cohort(files: CohortFiles, *, keep_unrecorded: bool = False) -> tuple[C
         finding = Finding.of("records without a weight", lost, "dropped")
         report = replace(report, findings=(finding, *report.findings))
     return cohort, report
+
+
+def read_genotyped(files: CohortFiles) -> Cohort:
+    """Return the genotyped animals of these files, phased where there is a VCF, with the records that there are.
+
+    Unlike `read_cohort` it needs no records; animals without any stay.
+
+    Raises
+    ------
+    InputError
+        Where a file can't be read, or the files don't fit each other.
+    """
+    if files.traits is None and files.records is None:
+        pedigree = None if files.pedigree is None else read_pedigree(files.pedigree)
+        cohort = Cohort.of_genotypes(read_plink(files.bfile), pedigree=pedigree)
+    else:
+        cohort, _ = read_cohort(files, keep_unrecorded=True)
+    if files.haplotypes is None:
+        return cohort
+    return replace(cohort, haplotypes=_phased(files.haplotypes, cohort.genotypes))
+
+
+def _phased(path: Path, genotypes: GenotypeMatrix) -> HaplotypeMatrix:
+    """Return the haplotypes of a VCF, the alleles counted that the genotypes count.
+
+    Raises
+    ------
+    AlignmentError
+        Where they aren't of the same animals and markers, or called genotypes contradict them.
+    """
+    found = read_vcf(path)
+    advice = "Make both from the same file."
+    same = len(found.markers) == genotypes.shape[1] and np.array_equal(found.markers.names, genotypes.markers.names)
+    if not same or not np.array_equal(found.animals, genotypes.animals):
+        raise AlignmentError(
+            str(path),
+            expected=f"the {len(genotypes.animals):,} animals and {len(genotypes.markers):,} markers of the genotypes, "
+            "in their order",
+            found=f"{len(found.animals):,} animals and {len(found.markers):,} markers, not all of them the same",
+            advice=advice,
+        )
+    aligned = found.recoded(found.markers.counted_alleles != genotypes.markers.counted_alleles)
+    phased = HaplotypeMatrix(genotypes.animals, genotypes.markers, aligned.packed)
+    conflicts = 0
+    for (_, summed), (_, called) in zip(phased.genotypes().blocks(), genotypes.blocks(), strict=True):
+        conflicts += int(np.sum((summed != called) & (called >= 0)))
+    if conflicts:
+        raise AlignmentError(
+            str(path), expected="alleles that add up to the genotypes", found=f"{conflicts:,} that don't", advice=advice
+        )
+    return phased
 
 
 def _read_records(files: CohortFiles) -> RecordTable:
