@@ -101,6 +101,7 @@ Joint = Annotated[
 Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
 Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
 Traits = Annotated[int, typer.Option("--n-traits", metavar="N", help=f"Number of traits, 1 to {N_TRAITS}.")]
+Phased = Annotated[bool, typer.Option("--phased", help="Write haplotypes.vcf.gz as well: which allele came from whom.")]
 Architecture = Annotated[
     str,
     typer.Option(
@@ -120,6 +121,7 @@ class HerdOptions:
     n_traits: int
     architecture: str
     seed: int
+    phased: bool = False
 
     def made(self, folder: Path) -> bool:
         """Return whether these settings made the herd in a folder: it is then as good as a new one."""
@@ -176,6 +178,7 @@ def simulate(
     markers: Markers = 5000,
     n_traits: Traits = N_TRAITS,
     architecture: Architecture = "realistic",
+    phased: Phased = False,
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
     force: opt.Force = False,
@@ -183,7 +186,7 @@ def simulate(
     debug: opt.Debug = False,
 ) -> None:
     """Simulate a dairy herd: genotypes, pedigree, records with holes, and the truth beside them."""
-    settings = HerdOptions(animals, markers, n_traits, architecture, seed)
+    settings = HerdOptions(animals, markers, n_traits, architecture, seed, phased)
     _simulate(Display(quiet=quiet), folder, settings, threads=threads, force=force)
 
 

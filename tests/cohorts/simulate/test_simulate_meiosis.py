@@ -7,7 +7,7 @@ import pytest
 
 from genialearn._arrays import ByteArray
 from genialearn.cohorts.simulate.history import pass_through, random_couples
-from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, dosages_of, gene_drop, offspring
+from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, gene_drop, offspring
 
 N_CHILDREN = 4000
 MAP = GeneticMap(np.linspace(0, 1.5, 151), 1.5)
@@ -120,7 +120,6 @@ def test_a_gene_drop_is_mendelian_at_every_site() -> None:
     for parents, rows in ((sires, 2 * animals), (dams, 2 * animals + 1)):
         gametes = haplotypes[rows]
         assert np.all((gametes == haplotypes[2 * parents]) | (gametes == haplotypes[2 * parents + 1]))
-    assert np.array_equal(dosages_of(haplotypes, animals), haplotypes[40::2] + haplotypes[41::2])
 
 
 def test_drift_of_random_mating_is_that_of_the_population_size() -> None:

@@ -48,6 +48,7 @@ def simulate_cohort(
     n_traits: int = 33,
     architecture: str = "realistic",
     seed: int = 1,
+    phased: bool = False,
     force: bool = False,
     progress: Callable[[str, float], None] | None = None,
     threads: int | None = None,
@@ -58,7 +59,7 @@ def simulate_cohort(
     ----------
     folder
         Where to write; new, empty, or replaced at the end if `force`.
-    animals, markers, n_traits, architecture, seed
+    animals, markers, n_traits, architecture, seed, phased
         As in `HerdSettings`.
     force
         Replace what stands in `folder`.
@@ -78,7 +79,9 @@ def simulate_cohort(
     MissingExtraError
         Where msprime isn't installed.
     """
-    settings = HerdSettings(animals=animals, markers=markers, n_traits=n_traits, architecture=architecture, seed=seed)
+    settings = HerdSettings(
+        animals=animals, markers=markers, n_traits=n_traits, architecture=architecture, seed=seed, phased=phased
+    )
     threads = threads_or_all(threads)
     folder = Path(folder)
     refuse_occupied(folder, force=force)

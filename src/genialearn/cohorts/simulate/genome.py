@@ -26,7 +26,7 @@ from genialearn.cohorts.simulate.map import (
     plan_sites,
     share_out,
 )
-from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, dosages_of, gene_drop
+from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, gene_drop
 from genialearn.cohorts.simulate.pedigree import Population
 from genialearn.genotypes import MarkerMap
 
@@ -39,10 +39,14 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """Sites of the genome with the dosages of their counted alleles, shape (animals, sites)."""
+    """Sites of the genome with the dosages of their counted alleles, shape (animals, sites).
+
+    `alleles`, where they are kept, are those of the gametes of sires and dams in turn, shape (2 animals, sites).
+    """
 
     map: MarkerMap
     dosages: Int8Array
+    alleles: ByteArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,7 @@ class GenomeDesign:
     n_qtl: int
     founders: str
     qtl_on_chip: bool
+    phased: bool = False
 
     @property
     def n_segments(self) -> int:
@@ -172,24 +177,29 @@ def _simulate_chromosome(
     oldest = founder_haplotypes(sites, design.sizes[0], rng)
     founders = pass_through(oldest, generations, genetic_map, rng)
     haplotypes = gene_drop(founders, population.couples, genetic_map, key=int(rng.integers(0, 2**63 - 1)))
-    derived = dosages_of(haplotypes, np.flatnonzero(population.recorded))
-    return _ascertained(plan.chromosome, sites, derived, design, rng)
+    recorded = np.flatnonzero(population.recorded)
+    return _ascertained(plan.chromosome, sites, haplotypes.reshape(-1, 2, haplotypes.shape[1])[recorded], design, rng)
 
 
 def _ascertained(
-    chromosome: int, sites: FounderSites, derived: ByteArray, design: GenomeDesign, rng: np.random.Generator
+    chromosome: int, sites: FounderSites, haplotypes: ByteArray, design: GenomeDesign, rng: np.random.Generator
 ) -> _Chromosome:
-    """Return the chip and the QTL, given dosages of the derived alleles, shape (animals, sites)."""
+    """Return the chip, phased or not, and the QTL, given derived alleles, shape (animals, 2, sites)."""
+    derived = haplotypes[:, 0] + haplotypes[:, 1]
     n_qtl = int(share_out(design.n_qtl)[chromosome - 1])
     frequencies = chip.minor_allele_frequencies(derived)
     chosen = chip.ascertain(sites.purposes, frequencies, n_qtl, qtl_on_chip=design.qtl_on_chip, rng=rng)
     counted, other, derived_is_counted = chip.random_alleles(len(sites.positions), rng)
 
-    def taken(columns: IntArray) -> Sites:
-        copies = np.where(derived_is_counted[columns], derived[:, columns], 2 - derived[:, columns]).astype(np.int8)
-        return Sites(chip.site_map(chromosome, sites.positions[columns], counted[columns], other[columns]), copies)
+    def taken(columns: IntArray, *, phased: bool = False) -> Sites:
+        swapped = ~derived_is_counted[columns]
+        copies = np.where(swapped, 2 - derived[:, columns], derived[:, columns]).astype(np.int8)
+        sites_map = chip.site_map(chromosome, sites.positions[columns], counted[columns], other[columns])
+        alleles = haplotypes[:, :, columns].reshape(-1, len(columns)) ^ swapped.astype(np.uint8) if phased else None
+        return Sites(sites_map, copies, alleles)
 
-    return _Chromosome(taken(chosen.markers), taken(chosen.qtl), chosen.qtl == chosen.major_gene)
+    markers = taken(chosen.markers, phased=design.phased)
+    return _Chromosome(markers, taken(chosen.qtl), chosen.qtl == chosen.major_gene)
 
 
 def _whole(chromosomes: list[_Chromosome]) -> Genome:
@@ -204,4 +214,7 @@ def _whole(chromosomes: list[_Chromosome]) -> Genome:
 def _joined(parts: list[Sites]) -> Sites:
     maps = [part.map for part in parts]
     columns = (np.concatenate([getattr(each, field.name) for each in maps]) for field in fields(MarkerMap))
-    return Sites(MarkerMap(*columns), np.asfortranarray(np.concatenate([part.dosages for part in parts], axis=1)))
+    phased = [part.alleles for part in parts if part.alleles is not None]
+    alleles = np.concatenate(phased, axis=1) if phased else None
+    dosages = np.asfortranarray(np.concatenate([part.dosages for part in parts], axis=1))
+    return Sites(MarkerMap(*columns), dosages, alleles)

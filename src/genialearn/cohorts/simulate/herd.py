@@ -14,7 +14,7 @@ from genialearn.cohorts.simulate.phenotypes import simulate_phenotypes
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, chosen_traits, names_of
 from genialearn.cohorts.simulate.truth import Truth, by_animal, parameters, truth_tables
-from genialearn.genotypes import DenseGenotypes
+from genialearn.genotypes import DenseGenotypes, HaplotypeMatrix
 
 FIXED_EFFECTS = "C(herd_year)"
 
@@ -37,6 +37,8 @@ class SimulatedHerd:
         What the traits are, in the order of the columns.
     truth
         True values, QTL and parameters.
+    haplotypes
+        The genotypes phased, where that was asked for: an animal's first haplotype came from its sire.
     """
 
     genotypes: DenseGenotypes
@@ -45,6 +47,7 @@ class SimulatedHerd:
     covariates: pd.DataFrame
     definitions: tuple[TraitDesign, ...]
     truth: Truth
+    haplotypes: HaplotypeMatrix | None = None
 
 
 def simulate_herd(
@@ -81,6 +84,7 @@ def simulate_herd(
     model = build_genetic_model(genome.qtl.dosages, genome.major_gene, names_of(traits), architecture, effects_rng)
     phenotypes = simulate_phenotypes(traits, model.genetic_values, population, records_rng)
     animals = ids[population.recorded]
+    alleles = genome.markers.alleles
     return SimulatedHerd(
         genotypes=DenseGenotypes(animals, genome.markers.map, genome.markers.dosages),
         pedigree=pedigree_table(population, ids),
@@ -91,6 +95,7 @@ def simulate_herd(
             *truth_tables(traits, animals, genome, model),
             parameters(settings, traits, genome, model, phenotypes.residuals),
         ),
+        haplotypes=None if alleles is None else HaplotypeMatrix.of(animals, genome.markers.map, alleles),
     )
 
 

@@ -115,8 +115,3 @@ def gene_drop(founders: ByteArray, couples: Couples, genetic_map: GeneticMap, *,
     haplotypes[: len(founders)] = founders
     _fill(haplotypes, haplotypes, couples, genetic_map, np.uint64(key))
     return haplotypes
-
-
-def dosages_of(haplotypes: ByteArray, animals: IntArray) -> ByteArray:
-    """Return how many copies of allele 1 each of `animals` carries, shape (animals, sites)."""
-    return haplotypes[2 * animals] + haplotypes[2 * animals + 1]

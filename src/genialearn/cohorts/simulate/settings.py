@@ -38,6 +38,8 @@ class HerdSettings:
         Take the QTL from the markers instead of from sites of their own.
     founders
         "coalescent" for Holstein history (needs msprime), "independent" for founders in linkage equilibrium.
+    phased
+        Keep which allele came from the sire and which from the dam.
     """
 
     animals: int = 3000
@@ -48,6 +50,7 @@ class HerdSettings:
     n_qtl: int = DEFAULT_QTL
     qtl_on_chip: bool = False
     founders: str = "coalescent"
+    phased: bool = False
 
     def __post_init__(self) -> None:
         check_at_least("animals", self.animals, LEAST_ANIMALS)
@@ -68,7 +71,7 @@ class HerdSettings:
     @property
     def genome_design(self) -> GenomeDesign:
         """The part of the settings that concerns sites."""
-        return GenomeDesign(self.markers, self.n_qtl, self.founders, self.qtl_on_chip)
+        return GenomeDesign(self.markers, self.n_qtl, self.founders, self.qtl_on_chip, self.phased)
 
 
 def _check_sites(name: str, value: int) -> None:

@@ -12,7 +12,7 @@ from genialearn import _files
 from genialearn.cohorts.simulate.herd import FIXED_EFFECTS, SimulatedHerd
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
 from genialearn.errors import SettingError
-from genialearn.genotypes import write_plink
+from genialearn.genotypes import write_plink, write_vcf
 
 DIGITS = 7
 
@@ -74,6 +74,8 @@ def _replace(folder: Path, temporary: Path) -> None:
 def write_herd(folder: Path, herd: SimulatedHerd) -> None:
     """Write all files of a cohort folder into an existing folder."""
     _write_genotypes(folder / "genotypes", herd)
+    if herd.haplotypes is not None:
+        write_vcf(folder / "haplotypes.vcf.gz", herd.haplotypes)
     _files.write_table(folder / "traits.tsv", herd.traits, digits=DIGITS)
     _files.write_table(folder / "covariates.tsv", herd.covariates)
     _files.write_table(folder / "pedigree.tsv", herd.pedigree)
