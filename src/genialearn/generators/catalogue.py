@@ -42,14 +42,93 @@ class Entry:
         return loaded
 
 
-CATALOGUE: Mapping[str, Entry] = {}
+CATALOGUE: Mapping[str, Entry] = {
+    "independent": Entry(
+        "genialearn.generators.independent", "Independent", "baseline", "every marker by itself: the floor"
+    ),
+    "markov": Entry(
+        "genialearn.generators.markov", "MarkovChain", "baseline", "a chain of a few markers' memory along chromosomes"
+    ),
+    "copying": Entry(
+        "genialearn.generators.copying",
+        "Copying",
+        "copying",
+        "mosaics of all training haplotypes with errors, after Li and Stephens; needs phased genotypes",
+    ),
+    "mosaic": Entry(
+        "genialearn.generators.mosaic",
+        "Mosaic",
+        "copying",
+        "mosaics of similar training haplotypes, by distance or family; needs phased genotypes",
+    ),
+    "copula": Entry(
+        "genialearn.generators.copula",
+        "GaussianCopula",
+        "baseline",
+        "thresholds of normal variables, correlated as those behind the training genotypes",
+    ),
+    "gene-drop": Entry(
+        "genialearn.generators.gene_drop",
+        "GeneDrop",
+        "pedigree",
+        "descendants of the training animals by simulated meioses; needs phased genotypes",
+    ),
+    "vae": Entry(
+        "genialearn.generators.vae",
+        "VAE",
+        "deep",
+        "a variational autoencoder",
+        library="torch",
+        extra="deep",
+    ),
+    "gan": Entry(
+        "genialearn.generators.gan",
+        "GAN",
+        "deep",
+        "a generative adversarial network with Gumbel-softmax states",
+        library="torch",
+        extra="deep",
+    ),
+    "wgan-gp": Entry(
+        "genialearn.generators.gan",
+        "WassersteinGAN",
+        "deep",
+        "a Wasserstein network with gradient penalty and Gumbel-softmax states, as published",
+        library="torch",
+        extra="deep",
+    ),
+    "wgan-gp-local": Entry(
+        "genialearn.generators.gan",
+        "LocalWassersteinGAN",
+        "deep",
+        "the Wasserstein network with critics of marker windows, averaged weights, frequencies and linkage in its loss",
+        library="torch",
+        extra="deep",
+    ),
+    "pca-diffusion": Entry(
+        "genialearn.generators.diffusion",
+        "PCADiffusion",
+        "deep",
+        "denoising diffusion of each chromosome's principal components",
+        library="torch",
+        extra="deep",
+    ),
+}
 
 
-def make_generator(name: str, **settings: Any) -> GenotypeGenerator:
-    """Return an unfitted generator; of the settings it takes those that it knows."""
+def make_generator(name: str, settings: Mapping[str, Any] | None = None, **common: Any) -> GenotypeGenerator:
+    """Return an unfitted generator; of the common settings (seed, threads) it takes those that it knows.
+
+    Raises
+    ------
+    SettingError
+        Where the generator or one of its own `settings` is unknown.
+    """
     import inspect
 
     check_known("generator", name, CATALOGUE)
     generator = CATALOGUE[name].load()
     known = set(inspect.signature(generator).parameters)
-    return generator(**{key: value for key, value in settings.items() if key in known})
+    for setting in settings or {}:
+        check_known(f"setting of generator {name}", setting, sorted(known))
+    return generator(**{key: value for key, value in common.items() if key in known}, **(settings or {}))
