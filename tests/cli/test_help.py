@@ -23,7 +23,7 @@ INPUT = [
 RUNNING = ["--seed", "--threads", "--force", "--quiet", "--debug"]
 OPTIONS = {
     "demo": ["--out", "--animals", "--markers", "--architecture", *RUNNING],
-    "simulate": ["FOLDER", "--animals", "--markers", "--n-traits", "--architecture", *RUNNING],
+    "simulate": ["FOLDER", "--animals", "--markers", "--n-traits", "--architecture", "--phased", *RUNNING],
     "check": ["COHORT", *INPUT, "--debug"],
     "compare": ["COHORT", "--model", "--split", "--out", *INPUT, *RUNNING],
     "variance": [
@@ -37,6 +37,18 @@ OPTIONS = {
         *INPUT,
         *RUNNING,
     ],
+    "generate": [
+        "COHORT",
+        "--model",
+        "--animals",
+        "--conditions",
+        "--holdout",
+        "--setting",
+        "--out",
+        *INPUT,
+        *RUNNING,
+    ],
+    "judge": ["REAL", "ARTIFICIAL", "--holdout", "--out", *RUNNING],
     "report": ["RUN", "--debug"],
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import inspect
@@ -45,7 +46,7 @@ def cohort_files(
         typer.Argument(
             metavar="COHORT",
             help="Cohort folder: genotypes.bed/.bim/.fam and traits.tsv (or records.tsv), and where there are any "
-            "pedigree.tsv, covariates.tsv, weights.tsv, traits.toml.",
+            "pedigree.tsv, covariates.tsv, weights.tsv, traits.toml, haplotypes.vcf.gz. Or a phased VCF.",
             show_default=False,
         ),
     ] = None,
@@ -117,6 +118,38 @@ def takes_cohort(command: Callable[..., None]) -> Callable[..., None]:
     vars(with_options)["__signature__"] = inspect.Signature(parameters)
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return with_options
+
+
+def settings_of(words: list[str]) -> dict[str, Any]:
+    """Return `NAME=VALUE` words as settings: numbers, true, false and none as such, anything else as text.
+
+    Raises
+    ------
+    SettingError
+        Where a word has no equals sign, or a name is given twice.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        name, sign, text = word.partition("=")
+        if not sign or not name.isidentifier() or name in found:
+            raise SettingError(
+                "--setting",
+                expected="NAME=VALUE, each name once",
+                found=word,
+                advice="For instance --setting donors=50.",
+            )
+        found[name] = _value_of(text)
+    return found
+
+
+def _value_of(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def print_version(asked: bool) -> None:

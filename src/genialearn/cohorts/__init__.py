@@ -2,7 +2,7 @@
 
 from genialearn.cohorts.alignment import Finding, Reconciliation, align
 from genialearn.cohorts.cohort import Cohort
-from genialearn.cohorts.sources import CohortFiles, read_cohort, read_genotyped, read_truth
+from genialearn.cohorts.sources import CohortFiles, read_animals, read_cohort, read_genotyped, read_truth
 
 __all__ = [
     "Cohort",
@@ -10,6 +10,7 @@ __all__ = [
     "Finding",
     "Reconciliation",
     "align",
+    "read_animals",
     "read_cohort",
     "read_genotyped",
     "read_truth",

@@ -16,6 +16,8 @@ from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, read_plink, re
 from genialearn.genotypes.plink import fileset
 from genialearn.records import RecordTable, read_pedigree, read_records, tables, with_covariates, with_weights
 
+_FILESET = ("genotypes", "markers", "animals")
+
 
 @dataclass(frozen=True)
 class CohortFiles:
@@ -24,7 +26,7 @@ class CohortFiles:
     Parameters
     ----------
     bfile
-        Prefix of a PLINK 1 fileset.
+        Prefix of a PLINK 1 fileset; None where genotypes are those of `haplotypes`.
     traits, records
         One row an animal, or many; exactly one of the two.
     trait_settings, weights, covariates, pedigree
@@ -39,7 +41,7 @@ class CohortFiles:
         Formula for all traits; None means those of `trait_settings`.
     """
 
-    bfile: Path
+    bfile: Path | None = None
     traits: Path | None = None
     records: Path | None = None
     trait_settings: Path | None = None
@@ -53,8 +55,11 @@ class CohortFiles:
 
     @classmethod
     def in_folder(cls, folder: Path | str, **given: Any) -> CohortFiles:
-        """Return the files of a cohort folder; any of them may be given explicitly instead."""
+        """Return the files of a cohort folder, or a phased VCF alone; any may be given explicitly instead."""
         folder = Path(folder)
+        explicit = {name: value for name, value in given.items() if value is not None}
+        if folder.is_file() and folder.name.endswith((".vcf", ".vcf.gz")):
+            return cls(**{"haplotypes": folder, **explicit})
         if not folder.is_dir():
             raise InputError(
                 str(folder),
@@ -73,7 +78,6 @@ class CohortFiles:
             "haplotypes": folder / "haplotypes.vcf.gz",
             "truth": folder / "truth",
         }
-        explicit = {name: value for name, value in given.items() if value is not None}
         if {"traits", "records"} & set(explicit):
             usual = {name: path for name, path in usual.items() if name not in ("traits", "records")}
         elif usual["traits"].exists():
@@ -83,13 +87,13 @@ class CohortFiles:
 
     def paths(self) -> dict[str, Path]:
         """Return every file that is read, by name."""
-        bed, bim, fam = fileset(self.bfile)
+        plink = {} if self.bfile is None else dict(zip(_FILESET, fileset(self.bfile), strict=True))
         named = {item.name: getattr(self, item.name) for item in fields(self)}
         tables_given = {name: path for name, path in named.items() if isinstance(path, Path)}
         truth = tables_given.pop("truth", None)
-        del tables_given["bfile"]
+        tables_given.pop("bfile", None)
         truths = {} if truth is None else {f"truth_{path.stem}": path for path in _truth_tables(truth).values()}
-        return {"genotypes": bed, "markers": bim, "animals": fam, **tables_given, **truths}
+        return {**plink, **tables_given, **truths}
 
 
 def read_cohort(files: CohortFiles, *, keep_unrecorded: bool = False) -> tuple[Cohort, Reconciliation]:
@@ -113,7 +117,7 @@ def read_cohort(files: CohortFiles, *, keep_unrecorded: bool = False) -> tuple[C
             expected="either one record per animal (traits.tsv, --traits) or repeated ones (records.tsv, --records)",
             found="neither" if files.traits is None else "both",
         )
-    genotypes = read_plink(files.bfile)
+    genotypes = _genotypes(files)
     records = _read_records(files)
     weighted = records if files.weights is None else with_weights(records, files.weights)
     pedigree = None if files.pedigree is None else read_pedigree(files.pedigree)
@@ -123,6 +127,20 @@ def read_cohort(files: CohortFiles, *, keep_unrecorded: bool = False) -> tuple[C
         finding = Finding.of("records without a weight", lost, "dropped")
         report = replace(report, findings=(finding, *report.findings))
     return cohort, report
+
+
+def read_animals(path: Path | str) -> Cohort:
+    """Return the genotyped animals of a cohort folder, of a phased VCF, or of a PLINK fileset given by its prefix.
+
+    Raises
+    ------
+    InputError
+        Where it's none of these, or can't be read.
+    """
+    path = Path(path)
+    if not path.is_dir() and fileset(path)[0].is_file():
+        return Cohort.of_genotypes(read_plink(path))
+    return read_genotyped(CohortFiles.in_folder(path))
 
 
 def read_genotyped(files: CohortFiles) -> Cohort:
@@ -137,12 +155,19 @@ def read_genotyped(files: CohortFiles) -> Cohort:
     """
     if files.traits is None and files.records is None:
         pedigree = None if files.pedigree is None else read_pedigree(files.pedigree)
-        cohort = Cohort.of_genotypes(read_plink(files.bfile), pedigree=pedigree)
+        cohort = Cohort.of_genotypes(_genotypes(files), pedigree=pedigree)
     else:
         cohort, _ = read_cohort(files, keep_unrecorded=True)
     if files.haplotypes is None:
         return cohort
     return replace(cohort, haplotypes=_phased(files.haplotypes, cohort.genotypes))
+
+
+def _genotypes(files: CohortFiles) -> GenotypeMatrix:
+    if files.bfile is not None:
+        return read_plink(files.bfile)
+    assert files.haplotypes is not None, "one of the two is there"
+    return read_vcf(files.haplotypes).genotypes()
 
 
 def _phased(path: Path, genotypes: GenotypeMatrix) -> HaplotypeMatrix:

@@ -17,9 +17,9 @@ from genialearn.cohorts import Cohort, CohortFiles, Reconciliation, read_cohort
 from genialearn.errors import InputError, SettingError
 from genialearn.experiments import machine
 from genialearn.experiments.costs import MemoryWatch, Stopwatch
-from genialearn.experiments.estimate_folder import KIND, EstimateFolder
 from genialearn.experiments.estimates import Estimates, JointEstimates
 from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
+from genialearn.experiments.result_folder import ResultFolder
 from genialearn.experiments.runs import RUN
 from genialearn.mixed_models.covariances import CovarianceEstimates, estimate_covariances
 from genialearn.mixed_models.fits import TraitFits
@@ -33,6 +33,8 @@ from genialearn.predictors.gblup_multi import marker_effects_of, refuse_random_e
 
 Progress = Callable[[str, float], None]
 """Told what runs and what share of it is done."""
+
+KIND = "variance"
 
 _STAGES = {
     "read": "reading",
@@ -164,7 +166,7 @@ def variance(
     }
     _refuse_joint_alone(settings)
     refuse_streams(files)
-    folder = EstimateFolder(Path(out))
+    folder = ResultFolder(Path(out), KIND)
     folder.check_free(force=force)
     with MemoryWatch() as memory, machine.limited_threads(settings["threads"]), folder.held():
         watch = Stopwatch(lambda stage: progress(_STAGES[stage], 0.0), memory.peak_mib)

@@ -227,7 +227,9 @@ def _sizes(cohort: Cohort) -> dict[str, int]:
 
 
 def _name(files: CohortFiles) -> str:
-    return files.bfile.resolve().parent.name if files.bfile.name == "genotypes" else files.bfile.name
+    source = files.bfile or files.haplotypes
+    assert source is not None, "one of the two is there"
+    return source.resolve().parent.name if source.name in ("genotypes", "haplotypes.vcf.gz") else source.name
 
 
 def _described_traits(cohort: Cohort) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The folder of `genialearn variance`: filled in one go, never overwritten by accident."""
+"""The folder of a command's results: filled in one go, never overwritten by accident."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from genialearn import _files
 from genialearn.errors import InputError
 from genialearn.experiments.runs import RUN, RunFolder, check_writable
 
-KIND = "variance"
-"""Marks the `run.json` of such a folder."""
-
 _PART = ".part"
 """Folder of what isn't complete yet."""
 
 
 @dataclass(frozen=True)
-class EstimateFolder:
-    """A folder of estimates.
+class ResultFolder:
+    """A folder of results.
 
     Parameters
     ----------
     path
         The folder.
+    kind
+        The command that fills it, which marks its `run.json`.
     """
 
     path: Path
+    kind: str
 
     def check_free(self, *, force: bool) -> None:
         """Raise `InputError` where nothing may be written, or something else would be overwritten."""
@@ -41,7 +41,7 @@ class EstimateFolder:
         if self._state() is None:
             raise InputError(
                 str(self.path),
-                expected="a new folder, or one of genialearn variance",
+                expected=f"a new folder, or one of genialearn {self.kind}",
                 found="another folder" if self.path.is_dir() else "a file",
                 advice="Choose another --out; nothing was changed.",
             )
@@ -54,10 +54,10 @@ class EstimateFolder:
             )
 
     def _state(self) -> dict[str, Any] | None:
-        """Return the content of `run.json`, or None where the folder isn't one of estimates."""
+        """Return the content of `run.json`, or None where the folder isn't one of this kind."""
         with suppress(InputError, ValueError):
             state = json.loads(_files.read_text(self.path / RUN))
-            if isinstance(state, dict) and state.get("kind") == KIND:
+            if isinstance(state, dict) and state.get("kind") == self.kind:
                 return state
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["headline", "render_report"]
+__all__ = ["headline", "render_judgement", "render_report"]
 
 
 def render_report(run_folder: Path) -> Path:
@@ -32,6 +32,28 @@ def render_report(run_folder: Path) -> Path:
 
     target = Path(run_folder) / "report.html"
     write_text(target, page(read_results(Path(run_folder))))
+    return target
+
+
+def render_judgement(folder: Path) -> Path:
+    """Return the path of `report.html`, written into a folder of `judge`; it opens from disk without a network.
+
+    Parameters
+    ----------
+    folder
+        A folder with `run.json`, `judgement.tsv` and `portrait.json`.
+
+    Raises
+    ------
+    FileFormatError
+        The folder isn't one of `judge`, or one of its files isn't what its name promises.
+    """
+    from genialearn._files import write_text
+    from genialearn.report.judgement import Judgement
+    from genialearn.report.judgement_page import page
+
+    target = Path(folder) / "report.html"
+    write_text(target, page(Judgement.read(Path(folder))))
     return target
 
 

@@ -22,6 +22,7 @@ from genialearn.report.summaries import Tally, costs, mean_scores, shared_traits
 
 TEMPLATES = Path(__file__).parent / "templates"
 _DISPERSION = {"b1": "dispersion, b1", "bias": "bias, in genetic standard deviations"}
+_SECTIONS = ("Headline", "Accuracy", "Gain", "Dispersion", "Cost", "Predictions", "Cohort", "Settings")
 _NOUNS = ("animal", "marker", "trait", "model")
 
 
@@ -35,7 +36,12 @@ class Contest:
 
 def page(results: Results) -> str:
     """Return the report of a run as one HTML text that needs no other file."""
-    return _environment().get_template("report.html.j2").render(_content(results))
+    return rendered("report.html.j2", _content(results))
+
+
+def rendered(template: str, content: Mapping[str, Any]) -> str:
+    """Return a page made of a template, its styles and scripts inlined."""
+    return _environment().get_template(template).render({**content, **_sources()})
 
 
 def _environment() -> Environment:
@@ -79,6 +85,7 @@ def _finite(content: Any) -> Any:
 def _content(results: Results) -> dict[str, Any]:
     pictures = _pictures(results)
     return {
+        "sections": [(name.lower(), name) for name in _SECTIONS],
         "results": results,
         "run": results.run,
         "settings": flattened(results.run.settings),
@@ -98,7 +105,6 @@ def _content(results: Results) -> dict[str, Any]:
         "pictures": {picture.name: picture for picture in pictures},
         "figures": {picture.name: picture.variants for picture in pictures},
         "definitions": DEFINITIONS,
-        **_sources(),
     }
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from genialearn import _files
+from genialearn._files import whole_folder
 from genialearn.cohorts.simulate import CATALOGUE, HerdSettings, SimulationSummary, simulate_cohort, simulate_herd
-from genialearn.cohorts.simulate.write import refuse_occupied, whole_folder, write_herd
+from genialearn.cohorts.simulate.write import refuse_occupied, write_herd
 from genialearn.errors import InputError, SettingError
 from genialearn.genotypes import dosages, read_plink
 

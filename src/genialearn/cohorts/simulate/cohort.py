@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genialearn import _files
 from genialearn.cohorts.simulate.herd import simulate_herd
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
-from genialearn.cohorts.simulate.write import refuse_occupied, whole_folder, write_herd
+from genialearn.cohorts.simulate.write import refuse_occupied, write_herd
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def simulate_cohort(
     clock = _Clock(progress)
     herd = simulate_herd(settings, progress=clock, threads=threads)
     clock("writing", 0.0)
-    with whole_folder(folder) as temporary:
+    with _files.whole_folder(folder) as temporary:
         write_herd(temporary, herd)
     clock("writing", 1.0)
     return SimulationSummary(

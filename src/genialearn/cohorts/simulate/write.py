@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from genialearn import _files
@@ -39,36 +35,6 @@ def refuse_occupied(folder: Path, *, force: bool) -> None:
             found=f"{len(list(folder.iterdir()))} entries",
             advice="Name another folder, or replace it with --force." if simulated else "Name another folder.",
         )
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Make a temporary folder beside `folder` that takes its place only when the block ends without an error."""
-    folder = folder.absolute()
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        _replace(folder, temporary)
-    except OSError as error:
-        raise _files.os_error(error, folder) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _replace(folder: Path, temporary: Path) -> None:
-    """Put `temporary` in the place of `folder`; what stood there goes last."""
-    if not folder.exists():
-        temporary.rename(folder)
-        return
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    folder.rename(old)
-    try:
-        temporary.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)
 
 
 def write_herd(folder: Path, herd: SimulatedHerd) -> None:

@@ -1,0 +1,176 @@
+"""`judge`: artificial animals against those that were learned from, and against others that weren't."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from genialearn import _files
+from genialearn._checks import check_at_least
+from genialearn.cohorts import Cohort, read_animals
+from genialearn.errors import AlignmentError, InputError
+from genialearn.experiments import machine
+from genialearn.experiments.costs import MemoryWatch, Stopwatch
+from genialearn.experiments.generation import HOLDOUT, PROVENANCE, held_out, read_holdout
+from genialearn.experiments.portrait import portrait
+from genialearn.experiments.result_folder import ResultFolder
+from genialearn.experiments.runs import RUN
+from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
+from genialearn.judging import judge
+
+KIND = "judge"
+TABLE, PORTRAIT = "judgement.tsv", "portrait.json"
+Progress = Callable[[str, float], None]
+_STAGES = {"read": "reading", "judge": "judging", "portray": "drawing", "write": "writing"}
+_FEWEST = 10
+"""Animals of each set."""
+
+
+def judge_folders(
+    real: Path | str,
+    artificial: Path | str,
+    out: Path | str,
+    *,
+    holdout: Path | str | None = None,
+    seed: int = 1,
+    threads: int = 0,
+    force: bool = False,
+    command: str = "",
+    progress: Progress = lambda what, share: None,
+) -> pd.DataFrame:
+    """Judge artificial animals, and write the table, what the page draws, and how it was done.
+
+    Parameters
+    ----------
+    real
+        Cohort folder, PLINK prefix or phased VCF that was learned from; animals of the hold-out in it are left out.
+    artificial
+        The same of artificial animals.
+    out
+        The folder.
+    holdout
+        Real animals that weren't learned from: as `real`, or a text file with identifiers of `real`, one a line;
+        None for `holdout.txt` in the folder of artificial animals.
+    seed
+        Of everything random.
+    threads
+        How many; 0 for all cores.
+    force
+        Whether a judgement that is there already is replaced.
+    command
+        The command line, for the record.
+    progress
+        Told what runs.
+
+    Returns
+    -------
+    DataFrame
+        `metric part value real_against_real se`, as in `judgement.tsv`.
+
+    Raises
+    ------
+    InputError
+        Where anything is unusable or `out` is occupied; nothing is written then.
+    """
+    folder = ResultFolder(Path(out), KIND)
+    folder.check_free(force=force)
+    n_threads = check_at_least("threads", threads, 0) or machine.usable_cores()
+    check_at_least("seed", seed, 0)
+    with MemoryWatch() as memory, machine.limited_threads(n_threads), folder.held():
+        watch = Stopwatch(lambda stage: progress(_STAGES[stage], 0.0), memory.peak_mib)
+        with watch.stage("read"):
+            training, others = _real(Path(real), _holdout_of(Path(artificial), holdout))
+            drawn = read_animals(artificial)
+            sets = dict(zip(("training", "holdout", "artificial"), (training, others, drawn), strict=True))
+            _refuse_few(sets)
+        matrices = _phased_or_not(sets)
+        with watch.stage("judge"):
+            table = judge(*matrices, rng=np.random.default_rng([seed, 5]))
+        with watch.stage("portray"):
+            pictures = portrait(*matrices, rng=np.random.default_rng([seed, 6]))
+        with folder.replaced() as part:
+            with watch.stage("write"):
+                _files.write_table(part / TABLE, table)
+                _files.write_json(part / PORTRAIT, pictures)
+            told = {
+                "kind": KIND,
+                "command": command,
+                "seed": seed,
+                "sets": {name: {"n_animals": len(animals)} for name, animals in sets.items()},
+                "n_markers": matrices[0].shape[1],
+                "phased": isinstance(matrices[0], HaplotypeMatrix),
+                "generator": _provenance(Path(artificial)),
+                "paths": {"real": str(Path(real).resolve()), "artificial": str(Path(artificial).resolve())},
+                "versions": {"genialearn": importlib.metadata.version("genialearn"), **machine.library_versions()},
+                "machine": machine.describe_machine(),
+                "stages": watch.stages,
+                "peak_rss_mib": round(memory.peak_mib(), 1),
+                "tables": [TABLE, PORTRAIT],
+            }
+            _files.write_json(part / RUN, told)
+        progress("done", 1.0)
+    return table
+
+
+def _holdout_of(artificial: Path, given: Path | str | None) -> Path:
+    if given is not None:
+        return Path(given)
+    usual = artificial / HOLDOUT
+    if not usual.is_file():
+        raise InputError(
+            "holdout",
+            expected="real animals that weren't learned from",
+            found=f"no --holdout, and no {HOLDOUT} in {artificial}",
+            advice="Generate with --holdout 0.5, or name other real animals with --holdout.",
+        )
+    return usual
+
+
+def _real(real: Path, holdout: Path) -> tuple[Cohort, Cohort]:
+    """Return the animals learned from, and those held out."""
+    cohort = read_animals(real)
+    if holdout.is_file() and not holdout.name.endswith((".vcf", ".vcf.gz")):
+        left_out = held_out(cohort, read_holdout(holdout), np.random.default_rng(0))
+        return cohort.select(~left_out), cohort.select(left_out)
+    others = read_animals(holdout)
+    common = np.isin(cohort.animals.astype(str), others.animals.astype(str))
+    return (cohort.select(~common) if common.any() else cohort), others
+
+
+def _refuse_few(sets: dict[str, Cohort]) -> None:
+    for name, animals in sets.items():
+        if len(animals) < _FEWEST:
+            raise AlignmentError(
+                f"{name} animals",
+                expected=f"at least {_FEWEST}",
+                found=str(len(animals)),
+                advice="Figures of so few say nothing.",
+            )
+
+
+def _phased_or_not(
+    sets: dict[str, Cohort],
+) -> tuple[GenotypeMatrix | HaplotypeMatrix, GenotypeMatrix | HaplotypeMatrix, GenotypeMatrix | HaplotypeMatrix]:
+    """Return the haplotypes of the three where all have them, else their genotypes; all in canonical form."""
+    training, holdout, artificial = (animals.canonical() for animals in sets.values())
+    if training.haplotypes is None or holdout.haplotypes is None or artificial.haplotypes is None:
+        return training.genotypes, holdout.genotypes, artificial.genotypes
+    return training.haplotypes, holdout.haplotypes, artificial.haplotypes
+
+
+def _provenance(artificial: Path) -> dict[str, Any]:
+    """Return what the folder says of its generator; nothing where it says nothing."""
+    with suppress(InputError, ValueError):
+        told = json.loads(_files.read_text(artificial / PROVENANCE))
+        if isinstance(told, dict):
+            return {
+                name: told[name] for name in ("model", "settings", "seed", "n_training", "conditions") if name in told
+            }
+    return {}

@@ -1,0 +1,75 @@
+"""`generate` and `judge`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from genialearn.cli.options import settings_of
+from genialearn.errors import SettingError
+
+
+@pytest.fixture
+def phased(tmp_path: Path, genialearn: Callable[..., object]) -> Path:
+    folder = tmp_path / "herd"
+    answer = genialearn(
+        "simulate", str(folder), "--animals", "60", "--markers", "120", "--n-traits", "1", "--phased", "--quiet"
+    )
+    assert 0 == answer.code
+    return folder
+
+
+def test_from_animals_to_the_page(phased: Path, tmp_path: Path, genialearn: Callable[..., object]) -> None:
+    art, out = tmp_path / "art", tmp_path / "judged"
+    made = genialearn(
+        *("generate", str(phased), "--model", "mosaic", "--holdout", "0.5", "--setting", "neighbours=20"),
+        *("--out", str(art), "--quiet"),
+    )
+    assert (0, "") == (made.code, made.err)
+    first, second, last = made.out.splitlines()
+    assert " artificial phased animals x 120 markers, by mosaic from " in first
+    assert f" animals left out, listed in {art / 'holdout.txt'}" in second
+    assert f"results: {art}" == last
+
+    judged = genialearn("judge", str(phased), str(art), "--out", str(out), "--quiet")
+    assert (0, "") == (judged.code, judged.err)
+    assert f"report: {out / 'report.html'}" == judged.out.splitlines()[-1]
+    assert len(pd.read_csv(out / "judgement.tsv", sep="\t")) == len(judged.out.splitlines()) - 2
+
+    again = genialearn("judge", str(phased), str(art), "--out", str(out), "--quiet")
+    assert 3 == again.code
+    assert "found one that has results. Choose another --out, or replace it with --force." in again.err
+
+
+def test_a_vcf_is_enough(phased: Path, tmp_path: Path, genialearn: Callable[..., object]) -> None:
+    alone = tmp_path / "alone.vcf.gz"
+    alone.write_bytes((phased / "haplotypes.vcf.gz").read_bytes())
+    answer = genialearn("generate", str(alone), "--animals", "5", "--out", str(tmp_path / "art"), "--quiet")
+
+    assert (0, "") == (answer.code, answer.err)
+    assert answer.out.startswith("5 artificial phased animals x 120 markers, by ")
+
+
+def test_wrong_words(phased: Path, tmp_path: Path, genialearn: Callable[..., object]) -> None:
+    for words, message in (
+        (("--model", "mosaik"), "mosaic"),
+        (("--setting", "neighbours"), "--setting: expected NAME=VALUE, each name once, found neighbours"),
+        (("--holdout", "2"), "holdout: expected a share between 0 and 1, found 2"),
+        (("--holdout", "young.txt"), "no such file"),
+        (("--conditions", "asked.tsv"), "no such file"),
+    ):
+        answer = genialearn("generate", str(phased), *words, "--out", str(tmp_path / "art"))
+        assert 3 == answer.code
+        assert message in answer.err
+    assert not (tmp_path / "art").exists()
+
+
+def test_settings_have_kinds() -> None:
+    words = ["a=3", "b=0.5", "c=true", "d=none", "e=family", "f=1e-3", "g="]
+
+    assert {"a": 3, "b": 0.5, "c": True, "d": None, "e": "family", "f": 1e-3, "g": ""} == settings_of(words)
+    with pytest.raises(SettingError, match="found a=4"):
+        settings_of(["a=3", "a=4"])

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from phased_herd import N_ANIMALS, N_MARKERS, N_SIRES, write_phased_herd
+
+from genialearn.cohorts import Cohort, CohortFiles, read_animals, read_genotyped
+from genialearn.errors import AlignmentError, FileFormatError, InputError, SettingError
+from genialearn.experiments.generation import generate, held_out, read_conditions, read_holdout
+from genialearn.genotypes import dosages
+
+
+@pytest.fixture
+def herd(tmp_path: Path) -> Path:
+    write_phased_herd(tmp_path / "herd", pedigree=True)
+    return tmp_path / "herd"
+
+
+@pytest.fixture
+def cohort(herd: Path) -> Cohort:
+    return read_genotyped(CohortFiles.in_folder(herd))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "generator.json"}
+
+
+def test_artificial_animals_are_a_cohort(cohort: Cohort, tmp_path: Path) -> None:
+    found = generate(cohort, tmp_path / "art", model="mosaic", animals=15, settings={"neighbours": 12}, seed=3)
+    drawn = read_animals(tmp_path / "art")
+
+    assert (15, N_MARKERS, N_ANIMALS, 0, True) == (
+        found.n_animals, found.n_markers, found.n_training, found.n_holdout, found.phased
+    )  # fmt: skip
+    assert [f"artificial{row}" for row in range(1, 16)] == list(drawn.animals)
+    assert drawn.haplotypes is not None
+    np.testing.assert_array_equal(dosages(drawn.genotypes), dosages(drawn.haplotypes.genotypes()))
+    told = json.loads((tmp_path / "art" / "generator.json").read_text())
+    assert ("mosaic", 3, 12) == (told["model"], told["seed"], told["settings"]["neighbours"])
+    assert ["fit", "sample", "write"] == [stage["stage"] for stage in told["stages"]]
+
+
+def test_same_seed_same_files(cohort: Cohort, tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("same", 1), ("other", 2)):
+        generate(cohort, tmp_path / name, model="mosaic", holdout=0.5, seed=seed)
+
+    assert content(tmp_path / "one") == content(tmp_path / "same")
+    assert content(tmp_path / "one") != content(tmp_path / "other")
+
+
+def test_unphased_animals(cohort: Cohort, tmp_path: Path) -> None:
+    plain = Cohort.of_genotypes(cohort.genotypes)
+    assert not generate(plain, tmp_path / "art", model="independent").phased
+    assert not (tmp_path / "art" / "haplotypes.vcf.gz").exists()
+    with pytest.raises(InputError, match=r"generator mosaic: expected phased genotypes.*found genotypes without phase"):
+        generate(plain, tmp_path / "other", model="mosaic")
+    assert not (tmp_path / "other").exists()
+
+
+class TestHoldout:
+    def test_families_stay_together(self, cohort: Cohort) -> None:
+        chosen = held_out(cohort, 0.5, np.random.default_rng(1))
+
+        assert cohort.pedigree is not None
+        sires = cohort.pedigree.sires_of(cohort.animals)
+        assert set() == set(sires[chosen]) & set(sires[~chosen])
+        assert N_ANIMALS // 2 == chosen.sum()
+        assert N_SIRES // 2 == len(set(sires[chosen]))
+
+    def test_they_are_listed_and_not_learned_from(self, cohort: Cohort, tmp_path: Path) -> None:
+        names = tmp_path / "young.txt"
+        names.write_text("cow03\n\ncow40\r\n")
+        found = generate(cohort, tmp_path / "art", model="independent", holdout=read_holdout(names))
+
+        assert (N_ANIMALS - 2, 2) == (found.n_training, found.n_holdout)
+        assert "cow03\ncow40\n" == (tmp_path / "art" / "holdout.txt").read_text()
+
+    def test_shares_are_numbers(self) -> None:
+        assert 0.25 == read_holdout("0.25")
+
+    @pytest.mark.parametrize(
+        ("holdout", "kind", "message"),
+        [
+            (1.5, SettingError, "holdout: expected a share between 0 and 1, found 1.5"),
+            (
+                np.array(["cow01", "bull9"], dtype=object),
+                AlignmentError,
+                "expected animals of the cohort, found 1 others",
+            ),
+            (np.array([f"cow{i:02d}" for i in range(47)], dtype=object), SettingError, "at least two animals left"),
+        ],
+    )
+    def test_wrong_ones(self, cohort: Cohort, holdout: object, kind: type[Exception], message: str) -> None:
+        with pytest.raises(kind, match=message):
+            held_out(cohort, holdout, np.random.default_rng(1))  # type: ignore[arg-type]
+
+
+class TestSettings:
+    def test_wrong_names(self, cohort: Cohort, tmp_path: Path) -> None:
+        with pytest.raises(SettingError, match=r"model: expected a known name, found 'mosaik'.*mosaic"):
+            generate(cohort, tmp_path / "art", model="mosaik")
+        with pytest.raises(SettingError, match=r"setting of generator mosaic.*found 'neighbour'.*neighbours"):
+            generate(cohort, tmp_path / "art", model="mosaic", settings={"neighbour": 3})
+        assert not (tmp_path / "art").exists()
+
+    def test_conditions_count_the_animals(self, cohort: Cohort, tmp_path: Path) -> None:
+        asked = pd.DataFrame({"milk": [1.0, 2.0]})
+        with pytest.raises(SettingError, match="animals: expected as many as conditions, 2, found 3"):
+            generate(cohort, tmp_path / "art", model="mosaic", conditions=asked, animals=3)
+        with pytest.raises(SettingError, match="condition"):
+            generate(cohort, tmp_path / "art", model="mosaic", conditions=asked)
+        assert not (tmp_path / "art").exists()
+
+    def test_conditions_are_numbers(self, tmp_path: Path) -> None:
+        (tmp_path / "asked.tsv").write_text("id\tmilk\tfat\na\t1.5\t\nb\t2\t4\n")
+        found = read_conditions(tmp_path / "asked.tsv")
+
+        assert ["milk", "fat"] == list(found.columns)
+        np.testing.assert_array_equal([[1.5, np.nan], [2, 4]], found.to_numpy())
+        (tmp_path / "asked.tsv").write_text("id\na\n")
+        with pytest.raises(FileFormatError, match="expected a column a trait, found id alone"):
+            read_conditions(tmp_path / "asked.tsv")
+
+
+class TestFolder:
+    def test_only_artificial_animals_are_replaced(self, cohort: Cohort, herd: Path, tmp_path: Path) -> None:
+        generate(cohort, tmp_path / "art", model="independent")
+        before = content(tmp_path / "art")
+        with pytest.raises(InputError, match="expected a folder that is new or empty, found one of artificial animals"):
+            generate(cohort, tmp_path / "art", model="independent", seed=2)
+        assert before == content(tmp_path / "art")
+        generate(cohort, tmp_path / "art", model="independent", seed=2, force=True)
+        assert before != content(tmp_path / "art")
+        before = content(herd)
+        with pytest.raises(InputError, match=r"found another folder. Choose another --out"):
+            generate(cohort, herd, model="independent", force=True)
+        assert before == content(herd)
+
+    def test_failure_leaves_nothing(self, cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("genialearn.experiments.generation.write_vcf", fail)
+        with pytest.raises(InputError, match="no space left on device"):
+            generate(cohort, tmp_path / "art", model="mosaic")
+        assert ["herd"] == [path.name for path in tmp_path.iterdir()]
