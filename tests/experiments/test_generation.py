@@ -111,8 +111,10 @@ class TestSettings:
         asked = pd.DataFrame({"milk": [1.0, 2.0]})
         with pytest.raises(SettingError, match="animals: expected as many as conditions, 2, found 3"):
             generate(cohort, tmp_path / "art", model="mosaic", conditions=asked, animals=3)
-        with pytest.raises(SettingError, match="condition"):
+        with pytest.raises(SettingError, match="conditions: expected none: generator mosaic knows no traits"):
             generate(cohort, tmp_path / "art", model="mosaic", conditions=asked)
+        with pytest.raises(SettingError, match="condition: expected a known name, found 'milk'"):
+            generate(cohort, tmp_path / "art", model="vae", conditions=asked)
         assert not (tmp_path / "art").exists()
 
     def test_conditions_are_numbers(self, tmp_path: Path) -> None:

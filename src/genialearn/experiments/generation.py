@@ -122,6 +122,7 @@ def generate(
     n_animals = _number_of_animals(animals, conditions, len(training))
     generator = make_generator(model, settings, seed=seed, threads=n_threads)
     _refuse_unphased(generator, training, model)
+    _refuse_unknown_traits(generator, conditions, training, model)
     with MemoryWatch() as memory, machine.limited_threads(n_threads):
         watch = Stopwatch(lambda stage: progress(_STAGES[stage], 0.0), memory.peak_mib)
         with watch.stage("fit"):
@@ -211,6 +212,13 @@ def held_out(cohort: Cohort, holdout: float | StrArray | None, rng: np.random.Ge
                 found=f"{len(unknown):,} others: {examples(unknown)}",
                 advice="Write one identifier a line, as in the .fam file.",
             )
+    if not chosen.any():
+        raise SettingError(
+            "holdout",
+            expected="whole families of about that share",
+            found="none so small",
+            advice="Hold out a larger share, or name animals in a file.",
+        )
     if len(cohort) - int(chosen.sum()) < 2:
         raise SettingError("holdout", expected="at least two animals left to learn from", found="fewer")
     return chosen
@@ -252,6 +260,23 @@ def _refuse_unphased(generator: GenotypeGenerator, training: Cohort, model: str)
             found="genotypes without phase",
             advice="Phase them, or use a generator that needs none, as copula and wgan-gp.",
         )
+
+
+def _refuse_unknown_traits(
+    generator: GenotypeGenerator, conditions: pd.DataFrame | None, training: Cohort, model: str
+) -> None:
+    """Raise `SettingError` before anything is learned where conditions can't be answered."""
+    if conditions is None:
+        return
+    if not generator.conditional:
+        raise SettingError(
+            "conditions",
+            expected=f"none: generator {model} knows no traits",
+            found=f"values of {examples(conditions.columns)}",
+            advice="Leave them out, or use vae, wgan-gp or pca-diffusion.",
+        )
+    for name in conditions.columns:
+        check_known("condition", str(name), training.records.trait_names)
 
 
 def _plain_settings(generator: GenotypeGenerator) -> dict[str, Any]:

@@ -162,7 +162,8 @@ def _estimate_batch(
     for key, pattern in unique.items():
         places[key] = np.arange(counts[key]) + len(columns)
         columns += [rest[key]] * counts[key]
-        starts += list(_random_contrasts(pattern, rest[key], counts[key], kept if key in split else {}, rng).T)
+        drawn, kept[key] = _random_contrasts(pattern, rest[key], counts[key], rng)
+        starts += list(drawn.T)
     systems = RecordSystems(kernel, columns)
     run = Lanczos(systems.product, systems.stacked(starts))
     del starts  # as large as the run itself
@@ -186,12 +187,11 @@ def _estimate_batch(
 
 
 def _random_contrasts(
-    pattern: Pattern, rest: Pattern, count: int, kept: dict[int, FloatArray], rng: np.random.Generator
-) -> FloatArray:
-    """Return contrasts of random vectors without the part that is taken out; keep the first ones whole."""
+    pattern: Pattern, rest: Pattern, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Return contrasts of random vectors without the part that is taken out, and the first ones whole."""
     drawn = signs(len(pattern.records), count, rng)
-    kept[id(pattern)] = pattern.projection.remove(drawn[:, :PROBES])
-    return rest.projection.remove(drawn)
+    return rest.projection.remove(drawn), pattern.projection.remove(drawn[:, :PROBES])
 
 
 def _deflated(kernel: LinearOperator, unique: dict[int, Pattern], part: LowRank | None) -> dict[int, Deflation]:
