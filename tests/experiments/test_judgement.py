@@ -9,7 +9,7 @@ import pytest
 from phased_herd import N_MARKERS, phased_herd, write_phased_herd
 
 from genialearn.cohorts import read_animals
-from genialearn.errors import AlignmentError, InputError
+from genialearn.errors import InputError, SettingError
 from genialearn.experiments.generation import generate
 from genialearn.experiments.judgement import judge_folders
 from genialearn.genotypes import write_plink, write_vcf
@@ -82,7 +82,7 @@ def test_what_cannot_be_judged(herd: Path, artificial: Path, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"holdout: expected real animals that weren't learned from.*Generate with"):
         judge_folders(herd, artificial, tmp_path / "out")
     (tmp_path / "few.txt").write_text("cow01\ncow02\n")
-    with pytest.raises(AlignmentError, match="holdout animals: expected at least 10, found 2"):
+    with pytest.raises(SettingError, match="hold-out animals: expected at least 10, found 2"):
         judge_folders(herd, artificial, tmp_path / "out", holdout=tmp_path / "few.txt")
     with pytest.raises(InputError, match="expected a cohort folder, found nothing"):
         judge_folders(herd, tmp_path / "nowhere", tmp_path / "out", holdout=herd)

@@ -15,7 +15,7 @@ import pandas as pd
 from genialearn import _files
 from genialearn._checks import check_at_least
 from genialearn.cohorts import Cohort, read_animals
-from genialearn.errors import AlignmentError, InputError
+from genialearn.errors import InputError
 from genialearn.experiments import machine
 from genialearn.experiments.costs import MemoryWatch, Stopwatch
 from genialearn.experiments.generation import HOLDOUT, PROVENANCE, held_out, read_holdout
@@ -23,14 +23,13 @@ from genialearn.experiments.portrait import portrait
 from genialearn.experiments.result_folder import ResultFolder
 from genialearn.experiments.runs import RUN
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
-from genialearn.judging import judge
+from genialearn.judging import Samples
+from genialearn.judging.judge import judged
 
 KIND = "judge"
 TABLE, PORTRAIT = "judgement.tsv", "portrait.json"
 Progress = Callable[[str, float], None]
 _STAGES = {"read": "reading", "judge": "judging", "portray": "drawing", "write": "writing"}
-_FEWEST = 10
-"""Animals of each set."""
 
 
 def judge_folders(
@@ -89,12 +88,12 @@ def judge_folders(
             training, others = _real(Path(real), _holdout_of(Path(artificial), holdout))
             drawn = read_animals(artificial)
             sets = dict(zip(("training", "holdout", "artificial"), (training, others, drawn), strict=True))
-            _refuse_few(sets)
-        matrices = _phased_or_not(sets)
+            rng = np.random.default_rng([seed, 5])
+            samples = Samples.of(*_phased_or_not(sets), rng=rng)
         with watch.stage("judge"):
-            table = judge(*matrices, rng=np.random.default_rng([seed, 5]))
+            table = judged(samples, rng=rng)
         with watch.stage("portray"):
-            pictures = portrait(*matrices, rng=np.random.default_rng([seed, 6]))
+            pictures = portrait(samples, rng=np.random.default_rng([seed, 6]))
         with folder.replaced() as part:
             with watch.stage("write"):
                 _files.write_table(part / TABLE, table)
@@ -104,8 +103,8 @@ def judge_folders(
                 "command": command,
                 "seed": seed,
                 "sets": {name: {"n_animals": len(animals)} for name, animals in sets.items()},
-                "n_markers": matrices[0].shape[1],
-                "phased": isinstance(matrices[0], HaplotypeMatrix),
+                "n_markers": len(samples.markers),
+                "phased": samples.phased,
                 "generator": _provenance(Path(artificial)),
                 "paths": {"real": str(Path(real).resolve()), "artificial": str(Path(artificial).resolve())},
                 "versions": {"genialearn": importlib.metadata.version("genialearn"), **machine.library_versions()},
@@ -144,22 +143,11 @@ def _real(real: Path, holdout: Path) -> tuple[Cohort, Cohort]:
     return (cohort.select(~common) if common.any() else cohort), others
 
 
-def _refuse_few(sets: dict[str, Cohort]) -> None:
-    for name, animals in sets.items():
-        if len(animals) < _FEWEST:
-            raise AlignmentError(
-                f"{name} animals",
-                expected=f"at least {_FEWEST}",
-                found=str(len(animals)),
-                advice="Figures of so few say nothing.",
-            )
-
-
 def _phased_or_not(
     sets: dict[str, Cohort],
 ) -> tuple[GenotypeMatrix | HaplotypeMatrix, GenotypeMatrix | HaplotypeMatrix, GenotypeMatrix | HaplotypeMatrix]:
-    """Return the haplotypes of the three where all have them, else their genotypes; all in canonical form."""
-    training, holdout, artificial = (animals.canonical() for animals in sets.values())
+    """Return the haplotypes of the three where all have them, else their genotypes."""
+    training, holdout, artificial = sets.values()
     if training.haplotypes is None or holdout.haplotypes is None or artificial.haplotypes is None:
         return training.genotypes, holdout.genotypes, artificial.genotypes
     return training.haplotypes, holdout.haplotypes, artificial.haplotypes

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
 
 from genialearn._arrays import FloatArray, IntArray
-from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, MarkerMap, allele_frequencies, dosages
-from genialearn.relationships import GenomicScale
+from genialearn.genotypes import MarkerMap
+from genialearn.judging.samples import Role, Samples
 
 MOST_ANIMALS, MOST_MARKERS, MOST_POINTS, MOST_PAIRS = 800, 8000, 3000, 60_000
 IN_HEAT_MAP = 60
@@ -17,56 +17,36 @@ _BINS = 20
 _REACH = 5_000_000
 """Base pairs within which linkage disequilibrium is shown."""
 
-NAMES = ("training", "holdout", "artificial")
-Matrix = GenotypeMatrix | HaplotypeMatrix
+NAMES: tuple[Role, ...] = ("training", "holdout", "artificial")
 
 
-def portrait(training: Matrix, holdout: Matrix, artificial: Matrix, *, rng: np.random.Generator) -> dict[str, Any]:
+def portrait(samples: Samples, *, rng: np.random.Generator) -> dict[str, Any]:
     """Return the content of `portrait.json`.
 
     Some hundred animals of each set and some thousand markers are drawn at random where there are more.
 
     Parameters
     ----------
-    training, holdout, artificial
-        Of the same markers, phased or not.
+    samples
+        The three sets.
     rng
-        Chooses them.
+        Chooses animals and markers.
     """
-    markers = holdout.markers
-    columns = _some(len(markers), MOST_MARKERS, rng)
-    size = min(MOST_ANIMALS, *(each.shape[0] for each in (training, holdout, artificial)))
-    chosen = [
-        each.select(animals=_some(each.shape[0], size, rng), markers=columns)
-        for each in (training, holdout, artificial)
+    columns = _some(len(samples.markers), MOST_MARKERS, rng)
+    values = [
+        samples.animals(name)[np.ix_(_some(samples.n_animals, MOST_ANIMALS, rng), columns)].astype(np.float64)
+        for name in NAMES
     ]
-    values = [_copies(each) for each in chosen]
     return {
         "components": _components(values),
-        "linkage": _linkage(markers.select(columns), values, rng),
-        "frequencies": _frequencies(holdout, artificial, rng),
-        "relationships": _relationships(values, GenomicScale.of(_genotypes(chosen[1]))),
+        "linkage": _linkage(samples.markers.select(columns), values, rng),
+        "frequencies": _frequencies(samples, rng),
+        "relationships": _relationships(values),
     }
 
 
 def _some(total: int, most: int, rng: np.random.Generator) -> IntArray:
-    if total <= most:
-        return np.arange(total)
-    return np.sort(rng.choice(total, most, replace=False))
-
-
-def _genotypes(animals: Matrix) -> GenotypeMatrix:
-    return animals.genotypes() if isinstance(animals, HaplotypeMatrix) else animals
-
-
-def _copies(animals: Matrix) -> FloatArray:
-    """Return dosages as numbers, a missing one being its marker's mean, shape (animals, markers)."""
-    values = dosages(_genotypes(animals)).astype(np.float64)
-    missing = values < 0
-    if missing.any():
-        means = np.where(missing, 0.0, values).sum(axis=0) / np.maximum((~missing).sum(axis=0), 1)
-        values = np.where(missing, means, values)
-    return values
+    return np.arange(total) if total <= most else np.sort(rng.choice(total, most, replace=False))
 
 
 def _components(values: list[FloatArray]) -> dict[str, Any]:
@@ -123,19 +103,24 @@ def _squared_correlations(values: FloatArray, first: IntArray, second: IntArray)
     return out
 
 
-def _frequencies(holdout: Matrix, artificial: Matrix, rng: np.random.Generator) -> dict[str, Any]:
-    columns = _some(holdout.shape[1], MOST_POINTS, rng)
-    real, drawn = (allele_frequencies(_genotypes(each.select(markers=columns))) for each in (holdout, artificial))
+def _frequencies(samples: Samples, rng: np.random.Generator) -> dict[str, Any]:
+    columns = _some(len(samples.markers), MOST_POINTS, rng)
+    real, drawn = (samples.frequencies(name)[columns] for name in NAMES[1:])
     return {"real": _rounded(real, 4), "artificial": _rounded(drawn, 4)}
 
 
-def _relationships(values: list[FloatArray], scale: GenomicScale) -> dict[str, Any]:
-    """Return relationships of some animals of each set as heat maps, clusters together, and of all as histograms."""
+def _relationships(values: list[FloatArray]) -> dict[str, Any]:
+    """Return relationships of some animals of each set as heat maps, clusters together, and of all as histograms.
+
+    They are VanRaden's first, with the frequencies of the animals held out.
+    """
+    means = values[1].mean(axis=0)
+    divisor = max(float(np.sum(means * (1 - means / 2))), 1e-300)
     out: dict[str, Any] = {}
     edges = np.linspace(-0.4, 1.0, 71)
     for name, each in zip(NAMES, values, strict=True):
-        centred = each - 2 * scale.frequencies
-        matrix = centred @ centred.T / scale.divisor
+        centred = each - means
+        matrix = centred @ centred.T / divisor
         some = matrix[:IN_HEAT_MAP, :IN_HEAT_MAP]
         order = leaves_list(linkage(some, "average")) if len(some) > 2 else np.arange(len(some))
         off = matrix[np.triu_indices(len(matrix), 1)]
