@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, Self
-
 import pandas as pd
 
 from genialearn._arrays import Int8Array, StrArray, as_ids
-from genialearn._checks import check_at_least, check_known
+from genialearn._checks import check_at_least
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, NotFittedError, SettingError, examples
+from genialearn.estimator import Estimator
 from genialearn.genotypes import (
     DenseGenotypes,
     GenotypeMatrix,
@@ -22,7 +20,7 @@ from genialearn.genotypes import (
 )
 
 
-class Generator:
+class Generator(Estimator):
     """A generator whose settings are the arguments of its `__init__`, each stored under its own name.
 
     Attributes
@@ -34,26 +32,6 @@ class Generator:
     needs_haplotypes: bool = False
     conditional: bool = False
     markers_: MarkerMap
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the settings by name; `deep` is scikit-learn's and changes nothing, as no setting is a model."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **settings: Any) -> Self:
-        """Replace some settings and return the generator.
-
-        Raises
-        ------
-        SettingError
-            Where it has no setting of such a name.
-        """
-        for name, value in settings.items():
-            setattr(self, check_known("setting", name, self.get_params()), value)
-        return self
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({given})"
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "markers_"):

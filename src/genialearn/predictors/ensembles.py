@@ -10,9 +10,9 @@ from genialearn._arrays import Float32Array, FloatArray, IntArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import MissingExtraError, NotFittedError
+from genialearn.estimator import Estimator
 from genialearn.genotypes import GenotypeMatrix, dosages
 from genialearn.mixed_models.adjustment import adjusted_records
-from genialearn.predictors.estimator import Estimator
 from genialearn.predictors.gblup import within_bounds
 from genialearn.relationships import GenomicScale
 

@@ -10,8 +10,8 @@ from genialearn._arrays import FloatArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import MissingExtraError, NotFittedError
+from genialearn.estimator import Estimator
 from genialearn.mixed_models.adjustment import adjusted_records
-from genialearn.predictors.estimator import Estimator
 from genialearn.predictors.gblup import within_bounds
 from genialearn.relationships import GenomicScale
 

@@ -12,13 +12,13 @@ from genialearn._arrays import BoolArray, FloatArray
 from genialearn._checks import check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError, SettingError
+from genialearn.estimator import Estimator
 from genialearn.linalg.operators import Dense, LinearOperator
 from genialearn.mixed_models import exact, iterative, variance
 from genialearn.mixed_models.exact import ExactFits
 from genialearn.mixed_models.fits import TraitFits
 from genialearn.mixed_models.solvers import SOLVERS, choose_solver
 from genialearn.mixed_models.stochastic import Progress
-from genialearn.predictors.estimator import Estimator
 
 
 def silent(what: str, share: float) -> None:

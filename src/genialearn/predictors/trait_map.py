@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from genialearn._arrays import BoolArray, FloatArray, IntArray
 from genialearn._checks import check_at_least
 from genialearn.errors import NotFittedError, SettingError
-from genialearn.predictors.estimator import Estimator
+from genialearn.estimator import Estimator
 
 _STRICTNESS = (2.0, 4.0, 8.0, 16.0, 32.0)
 """How large a term's squared t statistic must be to keep half of its coefficient; one for lines and one for curves."""

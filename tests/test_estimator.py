@@ -4,7 +4,7 @@ import pytest
 from sklearn.base import clone
 
 from genialearn.errors import SettingError
-from genialearn.predictors.estimator import Estimator
+from genialearn.estimator import Estimator
 from messages import exactly
 
 
