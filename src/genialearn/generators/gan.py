@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genialearn._arrays import Int8Array
 from genialearn._checks import check_at_least, check_between
@@ -13,6 +14,9 @@ from genialearn.generators.deep import DeepGenerator, Rows, doubling, widths
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from genialearn.neural.adversarial import AdversarialSettings
+    from genialearn.neural.windows import WindowCritics
 
 _WIDEST, _NARROWEST = 4096, 64
 _MANY_MARKERS = 20_000
@@ -67,16 +71,19 @@ class _Adversarial(DeepGenerator):
         drawn: Int8Array = draw_states(self.network_(conditions, generator), generator).cpu().numpy()
         return drawn
 
+    @abstractmethod
     def _default_hidden(self, size: int) -> Sequence[int]:
-        raise NotImplementedError
+        """Return the widths of the generator for one-hot rows of a size."""
 
+    @abstractmethod
     def _default_critic(self, size: int) -> Sequence[int]:
-        raise NotImplementedError
+        """Return the widths of the critic for one-hot rows of a size."""
 
-    def _training(self) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _training(self) -> AdversarialSettings:
+        """Return how both are trained."""
 
-    def _window_critics(self, rows: Rows, n_conditions: int) -> Any:
+    def _window_critics(self, rows: Rows, n_conditions: int) -> WindowCritics | None:
         return None
 
 
@@ -152,7 +159,7 @@ class GAN(_Adversarial):
     def _default_critic(self, size: int) -> Sequence[int]:
         return doubling(min(size / 5, _WIDEST), 2, least=_NARROWEST)[::-1]
 
-    def _training(self) -> Any:
+    def _training(self) -> AdversarialSettings:
         from genialearn.neural.adversarial import AdversarialSettings
 
         return AdversarialSettings(
@@ -275,7 +282,7 @@ class WassersteinGAN(_Adversarial):
     def _default_critic(self, size: int) -> Sequence[int]:
         return doubling(min(size / 8, _WIDEST), 3, least=_NARROWEST)[::-1]
 
-    def _window_critics(self, rows: Rows, n_conditions: int) -> Any:
+    def _window_critics(self, rows: Rows, n_conditions: int) -> WindowCritics | None:
         if not self.window:
             return None
         from genialearn.neural.windows import WindowCritics, window_columns
@@ -283,7 +290,7 @@ class WassersteinGAN(_Adversarial):
         columns = window_columns(self.markers_.chromosomes, self.window)
         return WindowCritics(columns, rows.n_states, n_conditions, self.window_hidden)
 
-    def _training(self) -> Any:
+    def _training(self) -> AdversarialSettings:
         from genialearn.neural.adversarial import AdversarialSettings
 
         return AdversarialSettings(
