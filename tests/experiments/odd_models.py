@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from genialearn.cohorts import Cohort
+from genialearn.entry import Entry
 from genialearn.experiments import engine
-from genialearn.predictors.catalogue import CATALOGUE, Entry
+from genialearn.predictors.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from pytest import MonkeyPatch  # noqa: PT013

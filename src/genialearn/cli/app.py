@@ -9,7 +9,6 @@ import contextlib
 import io
 import json
 import math
-import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -22,9 +21,9 @@ import typer
 from genialearn import _files
 from genialearn._checks import check_at_least
 from genialearn.cli import options as opt
+from genialearn.cli.artificial import generate, judge
 from genialearn.cli.display import Display
 from genialearn.errors import GenialearnError, InputError
-from genialearn.generators import CATALOGUE as GENERATORS
 from genialearn.predictors import CATALOGUE
 from genialearn.report.wording import count, decimal
 
@@ -70,7 +69,6 @@ Out = Annotated[
     Path,
     typer.Option("--out", metavar="FOLDER", help="Folder for the results; with an unfinished run in it, resumes that."),
 ]
-Results = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results.")]
 Relationships = Annotated[
     str,
     typer.Option(
@@ -98,10 +96,6 @@ Joint = Annotated[
         help="Breeding values and marker effects from the records of all traits jointly (gblup-multi), "
         "instead of trait by trait.",
     ),
-]
-_GENERATORS = "; ".join(f"{name}: {entry.summary}" for name, entry in GENERATORS.items())
-Generator = Annotated[
-    str, typer.Option("--model", metavar="NAME", help=f"Generator. {_GENERATORS}. auto: what suits the input.")
 ]
 Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
 Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
@@ -239,7 +233,7 @@ def compare(
 def variance(
     *,
     files: opt.Files,
-    out: Results = Path("runs/variance"),
+    out: opt.Results = Path("runs/variance"),
     relationships: Relationships = "vanraden1",
     solver: Solver = "auto",
     no_covariances: NoCovariances = False,
@@ -267,7 +261,7 @@ def variance(
             seed=seed,
             threads=threads,
             force=force,
-            command=_command_line(),
+            command=opt.command_line(),
             announce=lambda task: _announce_task(display, task),
             progress=lambda what, share: progress(what, round(100 * share), 100),
         )
@@ -277,134 +271,8 @@ def variance(
     display.result(f"results: {out}")
 
 
-@app.command()
-@opt.takes_cohort
-def generate(
-    *,
-    files: opt.Files,
-    model: Generator = "auto",
-    animals: Annotated[
-        int | None,
-        typer.Option(
-            "--animals", metavar="N", show_default=False, help="Artificial animals; default: as many as learned from."
-        ),
-    ] = None,
-    conditions: Annotated[
-        Path | None,
-        typer.Option(
-            "--conditions",
-            metavar="FILE",
-            show_default=False,
-            help="Values of traits asked for: id, then a column a trait; one row an artificial animal.",
-        ),
-    ] = None,
-    holdout: Annotated[
-        str | None,
-        typer.Option(
-            "--holdout",
-            metavar="SHARE|FILE",
-            show_default=False,
-            help="Animals to learn nothing from, so that judge has something to compare with: a share such as 0.5, "
-            "sire families kept together, or a file with an identifier a line.",
-        ),
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--setting", metavar="NAME=VALUE", show_default=False, help="Setting of the generator; repeat for more."
-        ),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="Cohort folder of the artificial animals.")
-    ] = Path("artificial"),
-    seed: opt.Seed = 1,
-    threads: opt.Threads = 0,
-    force: opt.Force = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
-) -> None:
-    """Learn from animals, and draw artificial ones like them: a cohort folder of genotypes or haplotypes."""
-    from genialearn.cohorts import read_genotyped
-    from genialearn.experiments.generation import generate as draw
-    from genialearn.experiments.generation import read_conditions, read_holdout, refuse_occupied
-
-    refuse_occupied(out, force=force)
-    display = Display(quiet=quiet)
-    asked = None if conditions is None else read_conditions(conditions)
-    with display.progress() as progress:
-        progress("reading", 0, 100)
-        found = draw(
-            read_genotyped(files),
-            out,
-            model=model,
-            animals=animals,
-            conditions=asked,
-            holdout=None if holdout is None else read_holdout(holdout),
-            settings=opt.settings_of(setting or []),
-            seed=seed,
-            threads=threads,
-            force=force,
-            command=_command_line(),
-            progress=lambda what, share: progress(what, round(100 * share), 100),
-        )
-    kind = "phased animals" if found.phased else "animals"
-    display.result(
-        f"{found.n_animals:,} artificial {kind} x {count(found.n_markers, 'marker')}, by {found.model} from "
-        f"{count(found.n_training, 'animal')}"
-    )
-    if found.n_holdout:
-        display.result(f"{count(found.n_holdout, 'animal')} left out, listed in {out / 'holdout.txt'}")
-    display.result(f"results: {out}")
-
-
-@app.command()
-def judge(
-    real: Annotated[
-        Path, typer.Argument(metavar="REAL", help="Cohort folder, PLINK prefix or phased VCF that was learned from.")
-    ],
-    artificial: Annotated[
-        Path, typer.Argument(metavar="ARTIFICIAL", help="The same of artificial animals, as generate writes it.")
-    ],
-    *,
-    holdout: Annotated[
-        Path | None,
-        typer.Option(
-            "--holdout",
-            metavar="H",
-            show_default=False,
-            help="Real animals that weren't learned from: a cohort folder, PLINK prefix or VCF; or a file with "
-            "identifiers of REAL, one a line. Default: holdout.txt in ARTIFICIAL.",
-        ),
-    ] = None,
-    out: Results = Path("runs/judge"),
-    seed: opt.Seed = 1,
-    threads: opt.Threads = 0,
-    force: opt.Force = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
-) -> None:
-    """Compare artificial animals with real ones: how faithful, how private; into a table and a page."""
-    from genialearn.experiments.judgement import judge_folders
-    from genialearn.report import render_judgement
-    from genialearn.report.judgement import judgement_lines
-
-    display = Display(quiet=quiet)
-    with display.progress() as progress:
-        judge_folders(
-            real,
-            artificial,
-            out,
-            holdout=holdout,
-            seed=seed,
-            threads=threads,
-            force=force,
-            command=_command_line(),
-            progress=lambda what, share: progress(what, round(100 * share), 100),
-        )
-    path = render_judgement(out)
-    for line in judgement_lines(out):
-        display.result(line)
-    display.result(f"report: {path}")
+app.command()(generate)
+app.command()(judge)
 
 
 @app.command()
@@ -453,7 +321,7 @@ def _compare(
     from genialearn.experiments import plan_comparison
     from genialearn.experiments.runs import RunFolder
 
-    plan = plan_comparison(files, models=models, split=split, seed=seed, threads=threads, command=_command_line())
+    plan = plan_comparison(files, models=models, split=split, seed=seed, threads=threads, command=opt.command_line())
     folder = RunFolder(out)
     folder.check(plan.content, force=force)
     _announce(display, plan)
@@ -493,10 +361,6 @@ def _announce_task(display: Display, task: Task) -> None:
         display.say(f"  {line}")
     available = usable_memory_gib()
     display.say(f"memory: about {task.memory_gib:.1f} of {available:.1f} GiB for the {task.solver} solver")
-
-
-def _command_line() -> str:
-    return shlex.join(["genialearn", *sys.argv[1:]])
 
 
 def _sizes(cohort: Cohort) -> str:

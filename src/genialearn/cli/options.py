@@ -6,6 +6,8 @@ import contextlib
 import functools
 import importlib.metadata
 import inspect
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -36,6 +38,7 @@ Seed = Annotated[int, _running("--seed", "Of everything random: the same seed gi
 Threads = Annotated[int, _running("--threads", "CPU cores to use; 0 for all that this job has.", "N")]
 Force = Annotated[bool, _running("--force", "Replace what is in the output folder.")]
 Quiet = Annotated[bool, _running("--quiet", "Print only the result, and errors.")]
+Results = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results.")]
 Debug = Annotated[bool, _running("--debug", "Show the traceback of an error.")]
 
 
@@ -150,6 +153,11 @@ def _value_of(text: str) -> Any:
         with contextlib.suppress(ValueError):
             return kind(text)
     return text
+
+
+def command_line() -> str:
+    """Return the command line as it was given, for the record."""
+    return shlex.join(["genialearn", *sys.argv[1:]])
 
 
 def print_version(asked: bool) -> None:

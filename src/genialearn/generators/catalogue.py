@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from genialearn._checks import check_known
+from genialearn.entry import Entry
 
 if TYPE_CHECKING:
     from genialearn.contracts import GenotypeGenerator
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A generator that users can name.
-
-    Parameters
-    ----------
-    module, attribute
-        Where its class is; imported only when it is used.
-    family
-        "baseline", "copying", "pedigree" or "deep".
-    summary
-        One line for `--help` and the report.
-    library, extra
-        Optional library that it needs, and the group that installs it.
-    """
-
-    module: str
-    attribute: str
-    family: str
-    summary: str
-    library: str = ""
-    extra: str = ""
-
-    def load(self) -> Callable[..., GenotypeGenerator]:
-        """Return the class."""
-        loaded: Callable[..., GenotypeGenerator] = getattr(import_module(self.module), self.attribute)
-        return loaded
-
-
-CATALOGUE: Mapping[str, Entry] = {
+CATALOGUE: Mapping[str, Entry[GenotypeGenerator]] = {
     "independent": Entry(
         "genialearn.generators.independent", "Independent", "baseline", "every marker by itself: the floor"
     ),
@@ -124,11 +94,5 @@ def make_generator(name: str, settings: Mapping[str, Any] | None = None, **commo
     SettingError
         Where the generator or one of its own `settings` is unknown.
     """
-    import inspect
-
-    check_known("generator", name, CATALOGUE)
-    generator = CATALOGUE[name].load()
-    known = set(inspect.signature(generator).parameters)
-    for setting in settings or {}:
-        check_known(f"setting of generator {name}", setting, sorted(known))
-    return generator(**{key: value for key, value in common.items() if key in known}, **(settings or {}))
+    entry = CATALOGUE[check_known("generator", name, CATALOGUE)]
+    return entry.make(f"generator {name}", settings or {}, common)

@@ -1,0 +1,146 @@
+"""The commands of artificial animals: `generate` and `judge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genialearn.cli import options as opt
+from genialearn.cli.display import Display
+from genialearn.generators import CATALOGUE
+from genialearn.report.wording import count
+
+_GENERATORS = "; ".join(f"{name}: {entry.summary}" for name, entry in CATALOGUE.items())
+Generator = Annotated[
+    str, typer.Option("--model", metavar="NAME", help=f"Generator. {_GENERATORS}. auto: what suits the input.")
+]
+
+
+@opt.takes_cohort
+def generate(
+    *,
+    files: opt.Files,
+    model: Generator = "auto",
+    animals: Annotated[
+        int | None,
+        typer.Option(
+            "--animals", metavar="N", show_default=False, help="Artificial animals; default: as many as learned from."
+        ),
+    ] = None,
+    conditions: Annotated[
+        Path | None,
+        typer.Option(
+            "--conditions",
+            metavar="FILE",
+            show_default=False,
+            help="Values of traits asked for: id, then a column a trait; one row an artificial animal.",
+        ),
+    ] = None,
+    holdout: Annotated[
+        str | None,
+        typer.Option(
+            "--holdout",
+            metavar="SHARE|FILE",
+            show_default=False,
+            help="Animals to learn nothing from, so that judge has something to compare with: a share such as 0.5, "
+            "sire families kept together, or a file with an identifier a line.",
+        ),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--setting", metavar="NAME=VALUE", show_default=False, help="Setting of the generator; repeat for more."
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Cohort folder of the artificial animals.")
+    ] = Path("artificial"),
+    seed: opt.Seed = 1,
+    threads: opt.Threads = 0,
+    force: opt.Force = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Learn from animals, and draw artificial ones like them: a cohort folder of genotypes or haplotypes."""
+    from genialearn.cohorts import read_genotyped
+    from genialearn.experiments.generation import generate as draw
+    from genialearn.experiments.generation import read_conditions, read_holdout, refuse_occupied
+
+    refuse_occupied(out, force=force)
+    display = Display(quiet=quiet)
+    asked = None if conditions is None else read_conditions(conditions)
+    with display.progress() as progress:
+        progress("reading", 0, 100)
+        found = draw(
+            read_genotyped(files),
+            out,
+            model=model,
+            animals=animals,
+            conditions=asked,
+            holdout=None if holdout is None else read_holdout(holdout),
+            settings=opt.settings_of(setting or []),
+            seed=seed,
+            threads=threads,
+            force=force,
+            command=opt.command_line(),
+            progress=lambda what, share: progress(what, round(100 * share), 100),
+        )
+    kind = "phased animals" if found.phased else "animals"
+    display.result(
+        f"{found.n_animals:,} artificial {kind} x {count(found.n_markers, 'marker')}, by {found.model} from "
+        f"{count(found.n_training, 'animal')}"
+    )
+    if found.n_holdout:
+        display.result(f"{count(found.n_holdout, 'animal')} left out, listed in {out / 'holdout.txt'}")
+    display.result(f"results: {out}")
+
+
+def judge(
+    real: Annotated[
+        Path, typer.Argument(metavar="REAL", help="Cohort folder, PLINK prefix or phased VCF that was learned from.")
+    ],
+    artificial: Annotated[
+        Path, typer.Argument(metavar="ARTIFICIAL", help="The same of artificial animals, as generate writes it.")
+    ],
+    *,
+    holdout: Annotated[
+        Path | None,
+        typer.Option(
+            "--holdout",
+            metavar="H",
+            show_default=False,
+            help="Real animals that weren't learned from: a cohort folder, PLINK prefix or VCF; or a file with "
+            "identifiers of REAL, one a line. Default: holdout.txt in ARTIFICIAL.",
+        ),
+    ] = None,
+    out: opt.Results = Path("runs/judge"),
+    seed: opt.Seed = 1,
+    threads: opt.Threads = 0,
+    force: opt.Force = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Compare artificial animals with real ones: how faithful, how private; into a table and a page."""
+    from genialearn.experiments.judgement import judge_folders
+    from genialearn.report import render_judgement
+    from genialearn.report.judgement import judgement_lines
+
+    display = Display(quiet=quiet)
+    with display.progress() as progress:
+        judge_folders(
+            real,
+            artificial,
+            out,
+            holdout=holdout,
+            seed=seed,
+            threads=threads,
+            force=force,
+            command=opt.command_line(),
+            progress=lambda what, share: progress(what, round(100 * share), 100),
+        )
+    path = render_judgement(out)
+    for line in judgement_lines(out):
+        display.result(line)
+    display.result(f"report: {path}")

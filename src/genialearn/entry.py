@@ -1,0 +1,65 @@
+"""What a catalogue has of a model: where its class is, and how it is made."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Generic, TypeVar
+
+from genialearn._checks import check_known
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Entry(Generic[Made]):
+    """A model that users can name.
+
+    Parameters
+    ----------
+    module, attribute
+        Where its class is; imported only when it is used.
+    family
+        What kind of model it is, in a word.
+    summary
+        One line for `--help` and the report.
+    library, extra
+        Optional library that it needs, and the group that installs it.
+    """
+
+    module: str
+    attribute: str
+    family: str
+    summary: str
+    library: str = ""
+    extra: str = ""
+
+    def load(self) -> Callable[..., Made]:
+        """Return the class."""
+        loaded: Callable[..., Made] = getattr(import_module(self.module), self.attribute)
+        return loaded
+
+    def make(self, name: str, own: Mapping[str, Any], common: Mapping[str, Any]) -> Made:
+        """Return an unfitted model.
+
+        Parameters
+        ----------
+        name
+            What errors call it.
+        own
+            Settings that it must know.
+        common
+            Settings of which it takes those that it knows, as seed and threads.
+
+        Raises
+        ------
+        SettingError
+            Where one of its own settings is unknown.
+        """
+        model = self.load()
+        known = sorted(inspect.signature(model).parameters)
+        for setting in own:
+            check_known(f"setting of {name}", setting, known)
+        return model(**{**{key: value for key, value in common.items() if key in known}, **own})
