@@ -253,9 +253,10 @@ def _lanczos_bytes(sizes: Sizes) -> int:
 
 
 def _lanczos_width(sizes: Sizes) -> int:
-    """Return the columns of a batch."""
+    """Return the columns of a batch, random vectors that fill passes over the genotypes among them."""
     columns = [pattern.n_columns for pattern in sizes.patterns]
-    return min(sum(columns), max(_WIDEST, *columns))
+    width = min(sum(columns), max(_WIDEST, *columns))
+    return max(width, _PANEL * round(width / _PANEL))
 
 
 def _large(sizes: Sizes) -> list[PatternSize]:

@@ -166,7 +166,7 @@ def _estimate_batch(
         starts += list(drawn.T)
     systems = RecordSystems(kernel, columns)
     run = Lanczos(systems.product, systems.stacked(starts))
-    del starts  # as large as the run itself
+    del starts, drawn  # as large as the run itself
     batch = _Batch(kernel, traits, run, places, split, kept)
     tell(0.0)
     batch.run.extend(_FEWEST_STEPS)
