@@ -24,7 +24,9 @@ import numpy as np
 import pandas as pd
 
 from genialearn._arrays import BoolArray, FloatArray
+from genialearn.cohorts import Cohort
 from genialearn.genotypes import dosages, read_plink
+from genialearn.records import RecordTable, Trait
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,23 @@ def read_folder(folder: Path) -> BenchmarkData:
     """Return the data of a benchmark folder, or of one by `genialearn simulate`."""
     folder = folder.resolve()
     return _read_benchmark(folder) if (folder / "geno.bed").exists() else _read_simulated(folder)
+
+
+def read_cohort(folder: Path, traits: list[str] | None = None, *, holes: float = 0.0, seed: int = 1) -> Cohort:
+    """Return all animals of a folder with the records of some traits or all, a share of them taken out at random."""
+    data = read_folder(folder)
+    genotypes = read_plink(data.prefix)
+    records = data.records[traits or list(data.records)]
+    values = records.reindex(genotypes.animals).to_numpy(copy=True)
+    values[np.random.default_rng(seed).random(values.shape) < holes] = np.nan
+    table = RecordTable(
+        tuple(Trait(name) for name in records.columns),
+        genotypes.animals,
+        values,
+        np.ones_like(values),
+        pd.DataFrame(index=range(len(values))),
+    )
+    return Cohort(genotypes, table).canonical()
 
 
 def true_covariances(folder: Path, true_values: FloatArray, chosen: BoolArray) -> dict[str, FloatArray]:

@@ -16,30 +16,16 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from gblup_data import read_folder
+from gblup_data import read_cohort
 
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.genotypes import read_plink
 from genialearn.linalg.low_rank import dominant_part
 from genialearn.mixed_models import exact, iterative
 from genialearn.mixed_models.covariances import estimate_covariances
 from genialearn.mixed_models.joint import JointSystem
 from genialearn.mixed_models.reliability import estimate_reliabilities
-from genialearn.records import RecordTable, Trait
 from genialearn.relationships import GenomicRelationships, GenomicScale
-
-
-def cohort_with_holes(folder: Path, holes: float, rng: np.random.Generator) -> Cohort:
-    """Return the cohort of a benchmark folder, a share of each trait's records taken out."""
-    data = read_folder(folder)
-    genotypes = read_plink(data.prefix)
-    values = data.records.reindex(genotypes.animals).to_numpy(copy=True)
-    values[rng.random(values.shape) < holes] = np.nan
-    traits = tuple(Trait(name) for name in data.records.columns)
-    effects = pd.DataFrame(index=range(len(values)))
-    return Cohort(genotypes, RecordTable(traits, genotypes.animals, values, np.ones_like(values), effects)).canonical()
 
 
 def report(what: str, values: dict[str, float]) -> None:
@@ -106,7 +92,7 @@ def main() -> None:
     parser.add_argument("--holes", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    cohort = cohort_with_holes(arguments.folder, arguments.holes, np.random.default_rng(arguments.seed))
+    cohort = read_cohort(arguments.folder, holes=arguments.holes, seed=arguments.seed)
     print(f"{len(cohort):,} animals x {cohort.genotypes.shape[1]:,} markers x {len(cohort.traits)} traits")
     scale = GenomicScale.of(cohort.genotypes)
     kernel, g = scale.operator(cohort.genotypes), scale.relationships(cohort.genotypes)

@@ -20,6 +20,7 @@ from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, MarkerMap, all
 from phased_cohorts import phased_cohort, with_alleles_swapped, with_markers_reordered, without_phase
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "boltzmann": {"hidden": 4, "reach": 4, "steps": 150, "chains": 80, "sweeps": 20, "donors": 40},
     "mosaic": {"neighbours": 8},
 }
 """Settings that make a generator fast enough for this suite; a deep one is tested only where it is named here."""
@@ -28,6 +29,19 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "markov, order 2": ("markov", {"order": 2}),
     "mosaic, family": ("mosaic", {"neighbours": 8, "restrict": "family"}),
     "gene-drop, pedigree": ("gene-drop", {"structure": "pedigree"}),
+    "boltzmann, every marker": (
+        "boltzmann",
+        {
+            "hidden": 4,
+            "reach": 4,
+            "steps": 150,
+            "chains": 80,
+            "sweeps": 20,
+            "tag_r2": 1.0,
+            "rarest": 0.0,
+            "coldest": 0.9,
+        },
+    ),
 }
 """Further settings of generators of the catalogue that promise the same."""
 

@@ -105,7 +105,7 @@ class TestEveryOne:
             2, conditions=pd.DataFrame({"mastitis": [0, 1], "milk": [9000.0, np.nan]}), rng=np.random.default_rng(1)
         )
 
-        assert ["milk", "fat", "stature", "fertility", "mastitis"] == generator.trait_names_
+        assert ["milk", "fat", "stature", "fertility", "mastitis"] == generator.asked_traits_.names
         assert (2, 300) == animals.shape
 
     def test_the_library_is_missing(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,8 +140,8 @@ class TestConditions:
     def test_they_are_standardised_by_the_records(self) -> None:
         records = recorded_cohort().records.values
 
-        np.testing.assert_allclose(fitted("vae").condition_means_, np.nanmean(records, axis=0))
-        np.testing.assert_allclose(fitted("vae").condition_deviations_, np.nanstd(records, axis=0))
+        np.testing.assert_allclose(fitted("vae").asked_traits_.means, np.nanmean(records, axis=0))
+        np.testing.assert_allclose(fitted("vae").asked_traits_.deviations, np.nanstd(records, axis=0))
 
     def test_a_trait_without_records_can_not_be_asked_for(self) -> None:
         cohort = recorded_cohort()
@@ -149,7 +149,7 @@ class TestConditions:
         values[:, 0] = np.nan
         generator = unfitted("vae").fit(replace(cohort, records=replace(cohort.records, values=values)))
 
-        assert ["stature"] == generator.trait_names_
+        assert ["stature"] == generator.asked_traits_.names
         with pytest.raises(SettingError, match="found 'milk'"):
             generator.sample(2, conditions=pd.DataFrame({"milk": [1.0, 2.0]}), rng=np.random.default_rng(1))
 

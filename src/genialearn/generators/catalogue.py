@@ -31,6 +31,12 @@ CATALOGUE: Mapping[str, Entry[GenotypeGenerator]] = {
         "copying",
         "mosaics of similar training haplotypes, by distance or family; needs phased genotypes",
     ),
+    "boltzmann": Entry(
+        "genialearn.generators.boltzmann",
+        "Boltzmann",
+        "boltzmann",
+        "tag markers from a Boltzmann machine, copies of real haplotypes between them; needs phased genotypes",
+    ),
     "copula": Entry(
         "genialearn.generators.copula",
         "GaussianCopula",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,10 +13,10 @@ import pandas as pd
 from genialearn._arrays import BoolArray, FloatArray, Int8Array, IntArray
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
-from genialearn.errors import AlignmentError, MissingExtraError, SettingError, nearest_advice
+from genialearn.errors import AlignmentError, MissingExtraError, SettingError
+from genialearn.generators.conditions import AskedTraits
 from genialearn.generators.generator import Generator, haplotypes_of
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, dosages
-from genialearn.mixed_models.adjustment import adjusted_records
 
 if TYPE_CHECKING:
     import torch
@@ -83,10 +83,8 @@ class DeepGenerator(Generator, ABC):
         The canonical map.
     n_states_
         2 where it learned from haplotypes, 3 from dosages.
-    trait_names_
-        What conditions may name.
-    condition_means_, condition_deviations_
-        By which conditions are standardised, shape (traits,).
+    asked_traits_
+        What conditions may name, and how they are standardised.
     history_
         One entry an epoch.
     """
@@ -104,6 +102,7 @@ class DeepGenerator(Generator, ABC):
     device: str
 
     history_: list[dict[str, float]]
+    asked_traits_: AskedTraits
 
     @property
     def needs_haplotypes(self) -> bool:  # type: ignore[override]
@@ -142,7 +141,7 @@ class DeepGenerator(Generator, ABC):
         self._asked(n_animals, conditions)
         torch = _torch(self.threads, self._name)
         device = _device(self.device)
-        values, known = self._standardised(n_animals, conditions)
+        values, known = self.asked_traits_.standardised(n_animals, conditions)
         per_animal = 2 if self.n_states_ == 2 else 1
         encoded = _encoded(np.repeat(values, per_animal, axis=0), np.repeat(known, per_animal, axis=0), device)
         generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
@@ -173,45 +172,18 @@ class DeepGenerator(Generator, ABC):
         check_between(f"{self._name} condition_dropout", self.condition_dropout, 0, 1)
 
     def _rows(self, cohort: Cohort) -> Rows:
-        """Return what a cohort in canonical form gives to learn from, and keep how its records were standardised."""
+        """Return what a cohort in canonical form gives to learn from, and keep what conditions may name."""
         if len(cohort) < 2 or not len(cohort.genotypes.markers):
             raise AlignmentError(
                 f"generator {self._name}",
                 expected="2 animals and 1 marker at least",
                 found=f"{len(cohort)} and {len(cohort.genotypes.markers)}",
             )
-        values, known = self._records(cohort)
+        self.asked_traits_, values, known = AskedTraits.of(cohort)
         if self.unit == "animal" or (self.unit == "auto" and cohort.haplotypes is None):
             return Rows(_filled(dosages(cohort.genotypes)), 3, np.arange(len(cohort)), values, known)
         animals = np.repeat(np.arange(len(cohort)), 2)
         return Rows(np.ascontiguousarray(haplotypes_of(cohort).alleles()), 2, animals, values[animals], known[animals])
-
-    def _records(self, cohort: Cohort) -> tuple[FloatArray, BoolArray]:
-        """Return standardised records (animals, traits) of traits that have any, 0 where unknown, and where known."""
-        recorded = np.flatnonzero(cohort.records.n_records > 0)
-        self.trait_names_ = [cohort.traits[column].name for column in recorded]
-        if not len(recorded):
-            self.condition_means_, self.condition_deviations_ = np.empty((2, 0))
-            return np.zeros((len(cohort), 0)), np.zeros((len(cohort), 0), dtype=bool)
-        adjusted = adjusted_records(_with_traits(cohort, recorded))
-        self.condition_means_ = adjusted.means
-        spread = adjusted.standard_deviations
-        self.condition_deviations_ = np.where(spread > 0, spread, 1.0)
-        known = adjusted.weights > 0
-        standardised = (adjusted.values - self.condition_means_) / self.condition_deviations_
-        return np.where(known, standardised, 0.0), known
-
-    def _standardised(self, n_animals: int, conditions: pd.DataFrame | None) -> tuple[FloatArray, BoolArray]:
-        """Return standardised values that are asked for, and which are, each (animals, traits)."""
-        values = np.full((n_animals, len(self.trait_names_)), np.nan)
-        if conditions is not None:
-            _check_conditions(conditions, n_animals, self.trait_names_)
-            for name in conditions.columns:
-                column = self.trait_names_.index(name)
-                values[:, column] = pd.to_numeric(conditions[name]).to_numpy(dtype=np.float64)
-            values = (values - self.condition_means_) / self.condition_deviations_
-        known = np.isfinite(values)
-        return np.where(known, values, 0.0), known
 
 
 def widths(given: Sequence[int] | None, where: str, default: Callable[[], Sequence[int]]) -> tuple[int, ...]:
@@ -231,37 +203,6 @@ def _filled(values: Int8Array) -> Int8Array:
     """Return dosages whose missing ones are the marker's most frequent genotype, the lowest where some are level."""
     counts = np.stack([(values == dosage).sum(axis=0) for dosage in range(3)])
     return np.ascontiguousarray(np.where(values < 0, counts.argmax(axis=0).astype(np.int8), values))
-
-
-def _with_traits(cohort: Cohort, columns: IntArray) -> Cohort:
-    records = cohort.records
-    chosen = replace(
-        records,
-        traits=tuple(records.traits[column] for column in columns),
-        values=records.values[:, columns],
-        weights=records.weights[:, columns],
-    )
-    return replace(cohort, records=chosen)
-
-
-def _check_conditions(conditions: pd.DataFrame, n_animals: int, known: list[str]) -> None:
-    for name in conditions.columns:
-        if name not in known:
-            raise SettingError(
-                "conditions",
-                expected="traits with records of the training animals",
-                found=repr(name),
-                advice=nearest_advice(str(name), known),
-            )
-    if len(set(conditions.columns)) < len(conditions.columns):
-        raise SettingError("conditions", expected="every trait once", found="repeated columns")
-    if len(conditions) != n_animals:
-        raise SettingError(
-            "conditions", expected=f"one row an animal, {n_animals:,}", found=f"{len(conditions):,} rows"
-        )
-    for name in conditions.columns:
-        if not pd.api.types.is_numeric_dtype(conditions[name]) or np.isinf(conditions[name].to_numpy(float)).any():
-            raise SettingError(f"conditions {name}", expected="finite numbers or NaN", found="others")
 
 
 def _encoded(values: FloatArray, known: BoolArray, device: torch.device) -> Tensor:

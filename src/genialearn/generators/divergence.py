@@ -1,0 +1,261 @@
+"""Learning a semi-restricted Boltzmann machine by persistent contrastive divergence.
+
+The gradient of the log-likelihood is the difference of the statistics E[v], E[v v'], E[v h'] between data and machine.
+Those of the machine come from chains that go on from step to step (Tieleman 2008, ICML). Products are those of
+deviations from means, v - mu and h - lambda, which takes most of the correlation out of the gradient (Cho, Raiko & Ilin
+2013, Neural Comput 25:805-831; Montavon & Mueller 2012), and are divided by the variances of alleles, p(1 - p), so that
+rare and common alleles are learned alike. Rates are constant for half of the steps and then fall as a cosine; the
+parameters of the last part are averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit, prange
+
+from genialearn._arrays import Float32Array, FloatArray, Int8Array, IntArray
+from genialearn.errors import ConvergenceError
+from genialearn.generators.energy import Chains, Energy
+
+LEAST_VARIANCE = 0.01
+"""Below which an allele's variance isn't taken for dividing by it: rare ones are learned more slowly."""
+
+AVERAGED = 0.3
+"""Share of the steps, at the end, whose parameters are averaged."""
+
+FIRST_WEIGHTS = 0.01
+"""Standard deviation of weights before learning."""
+
+FARTHEST = 1e3
+"""A parameter of this size says that learning has run away."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a machine is learned.
+
+    Parameters
+    ----------
+    hidden
+        Number of hidden units.
+    reach
+        How many places further on markers are coupled.
+    steps, chains
+        Steps of learning, and chains that the machine's statistics are taken from.
+    coupling_rate, weight_rate
+        Step sizes of a and J, and of W and b.
+    coupling_decay, weight_decay
+        Penalties that pull J and W towards 0.
+    """
+
+    hidden: int
+    reach: int
+    steps: int
+    chains: int
+    coupling_rate: float
+    weight_rate: float
+    coupling_decay: float
+    weight_decay: float
+
+    def rate(self, step: int) -> float:
+        """Return by what the rates are multiplied at a step."""
+        done = step / self.steps
+        return 1.0 if done < 0.5 else 0.5 * (1.0 + np.cos(2.0 * np.pi * (done - 0.5)))
+
+
+def learn(
+    alleles: Int8Array,
+    starts: IntArray,
+    pairs: IntArray,
+    learning: Learning,
+    *,
+    rng: np.random.Generator,
+    progress: Callable[[float], None] = lambda share: None,
+) -> tuple[Energy, Chains]:
+    """Return the machine of some haplotypes, and the chains it was learned with.
+
+    Parameters
+    ----------
+    alleles
+        Without a missing one, shape (haplotypes, markers).
+    starts, pairs
+        As in `Chains`.
+    learning
+        Settings.
+    rng
+        Source of randomness.
+    progress
+        Told what share of the steps is done.
+
+    Raises
+    ------
+    ConvergenceError
+        Where parameters run away.
+    """
+    learner = _Learner(alleles, starts, pairs, learning, rng)
+    for step in range(learning.steps):
+        learner.step(learning.rate(step), averaged=step >= (1.0 - AVERAGED) * learning.steps)
+        if step % 100 == 99 or step == learning.steps - 1:
+            learner.check(step)
+            progress((step + 1) / learning.steps)
+    return learner.averaged(), learner.chains
+
+
+class _Learner:
+    """Parameters, data and chains between steps."""
+
+    def __init__(
+        self, alleles: Int8Array, starts: IntArray, pairs: IntArray, learning: Learning, rng: np.random.Generator
+    ) -> None:
+        self._learning, self._rng = learning, rng
+        self._data = np.ascontiguousarray(alleles.T)
+        n_markers = len(self._data)
+        self._means = _within(self._data.mean(axis=1, dtype=np.float64), len(alleles))
+        self._variances = np.maximum(self._means * (1 - self._means), LEAST_VARIANCE)
+        self._coupled = _coupled(starts, learning.reach)
+        self._products = _products_of_data(self._data, learning.reach)
+        weights = FIRST_WEIGHTS * rng.standard_normal((n_markers, learning.hidden))
+        biases = np.log(self._means / (1 - self._means)) - 0.5 * weights.sum(axis=1)
+        self._parameters = [
+            biases,
+            np.zeros((n_markers, learning.reach)),
+            weights,
+            -weights.T @ self._means,
+        ]
+        self._hidden_means = np.full(learning.hidden, 0.5)
+        self._sums, self._n_summed = [np.zeros_like(part) for part in self._parameters], 0
+        self.chains = Chains(self._some(learning.chains), learning.reach, starts, pairs)
+
+    def _some(self, n_rows: int) -> Float32Array:
+        """Return random haplotypes, one after the other, each once where there are enough, shape (markers, rows)."""
+        n_all = self._data.shape[1]
+        rounds = [self._rng.permutation(n_all) for _ in range(-(-n_rows // n_all))]
+        chosen = np.concatenate(rounds)[:n_rows]
+        return np.asarray(self._data[:, chosen].astype(np.float32))
+
+    def step(self, rate: float, *, averaged: bool) -> None:
+        """Follow the gradient once."""
+        energy = self._energy()
+        self.chains.step(energy, self._rng)
+        own = energy.inside(self.chains.alleles)
+        data = self._some(min(own.shape[1], self._data.shape[1]))
+        seen = _sigmoid(energy.weights.T @ data + energy.hidden_biases[:, None])
+        dreamt = _sigmoid(energy.hidden_inputs(self.chains.alleles))
+        self._follow(rate, data, seen, own, dreamt)
+        if averaged:
+            self._n_summed += 1
+            self._sums = [total + part for total, part in zip(self._sums, self._parameters, strict=True)]
+
+    def _follow(
+        self, rate: float, data: Float32Array, seen: Float32Array, own: Float32Array, dreamt: Float32Array
+    ) -> None:
+        """Change the parameters by the statistics of data and chains (markers, rows), hidden units (units, rows)."""
+        learning = self._learning
+        biases, couplings, weights, hidden_biases = self._parameters
+        data_hidden, own_hidden = seen.mean(axis=1, dtype=np.float64), dreamt.mean(axis=1, dtype=np.float64)
+        self._hidden_means += 0.05 * (data_hidden - self._hidden_means)
+        own_means = own.mean(axis=1, dtype=np.float64)
+        products = _products(np.ascontiguousarray(own), learning.reach)
+        d_couplings = self._centred(self._products, self._means) - self._centred(products, own_means)
+        d_weights = self._covariances(data, seen) - self._covariances(own, dreamt)
+        d_couplings = d_couplings / (self._variances[:, None] * _shifted(self._variances, learning.reach))
+        d_couplings = self._coupled * (d_couplings - learning.coupling_decay * couplings)
+        d_weights = d_weights / self._variances[:, None] - learning.weight_decay * weights
+        d_biases = (self._means - own_means) / self._variances
+        step_j, step_w = rate * learning.coupling_rate, rate * learning.weight_rate
+        moved = step_j * d_couplings
+        couplings += moved
+        weights += step_w * d_weights
+        biases += step_j * d_biases - step_w * (d_weights @ self._hidden_means) - _told(moved, self._means)
+        hidden_biases += step_w * (data_hidden - own_hidden) - step_w * (d_weights.T @ self._means)
+
+    def _centred(self, products: FloatArray, means: FloatArray) -> FloatArray:
+        """Return E[(v_i - mu_i)(v_j - mu_j)] of E[v_i v_j] (markers, reach) and E[v], mu the means of the data."""
+        reach = self._learning.reach
+        further, own = _shifted(means, reach), _shifted(self._means, reach)
+        return products - self._means[:, None] * further - means[:, None] * own + self._means[:, None] * own
+
+    def _covariances(self, alleles: Float32Array, hidden: Float32Array) -> FloatArray:
+        """Return E[(v - mu)(h - lambda)'], shape (markers, units)."""
+        n_rows = alleles.shape[1]
+        deviations = hidden - self._hidden_means[:, None].astype(np.float32)
+        products = (alleles @ deviations.T).astype(np.float64) / n_rows
+        return np.asarray(products - np.outer(self._means, deviations.mean(axis=1, dtype=np.float64)))
+
+    def _energy(self) -> Energy:
+        return Energy(*(part.astype(np.float32) for part in self._parameters))
+
+    def averaged(self) -> Energy:
+        """Return the machine of averaged parameters; of the last ones before any were averaged."""
+        if not self._n_summed:
+            return self._energy()
+        return Energy(*((total / self._n_summed).astype(np.float32) for total in self._sums))
+
+    def check(self, step: int) -> None:
+        """Raise `ConvergenceError` where a parameter is out of all bounds."""
+        largest = max(float(np.abs(part).max(initial=0.0)) for part in self._parameters)
+        if not largest < FARTHEST:
+            raise ConvergenceError(
+                f"learning, step {step + 1:,}",
+                expected=f"parameters below {FARTHEST:g}",
+                found=f"{largest:.3g}",
+                advice="Use lower rates, or stronger decay.",
+            )
+
+
+def _within(means: FloatArray, n_rows: int) -> FloatArray:
+    """Return means that aren't 0 or 1: at least half a copy among all rows."""
+    least = 0.5 / n_rows
+    return np.clip(means, least, 1 - least)
+
+
+def _shifted(values: FloatArray, reach: int) -> FloatArray:
+    """Return the values 1, 2, ... places further on, 1 beyond the end, shape (markers, reach)."""
+    padded = np.append(values, np.ones(reach))
+    return np.stack([padded[places : places + len(values)] for places in range(1, reach + 1)], axis=1)
+
+
+def _told(couplings: FloatArray, means: FloatArray) -> FloatArray:
+    """Return what couplings (markers, reach) add to each marker where all others are at their means, (markers,)."""
+    reach = couplings.shape[1]
+    out = (couplings * np.where(couplings != 0, _shifted(means, reach), 0.0)).sum(axis=1)
+    for places in range(1, min(reach, len(means) - 1) + 1):
+        out[places:] += couplings[:-places, places - 1] * means[:-places]
+    return np.asarray(out)
+
+
+def _coupled(starts: IntArray, reach: int) -> FloatArray:
+    """Return 1 where the marker some places further on is of the same chromosome, else 0, shape (markers, reach)."""
+    number = np.repeat(np.arange(len(starts) - 1), np.diff(starts)).astype(np.float64)
+    padded = np.append(number, np.full(reach, -1.0))
+    return np.stack([padded[p : p + len(number)] == number for p in range(1, reach + 1)], axis=1).astype(np.float64)
+
+
+def _sigmoid(inputs: Float32Array) -> Float32Array:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(inputs, -80, 80))))
+
+
+def _products_of_data(data: Int8Array, reach: int) -> FloatArray:
+    """Return E[v_i v_j] of all haplotypes (markers, haplotypes), shape (markers, reach)."""
+    total = np.zeros((len(data), reach))
+    for start in range(0, data.shape[1], 4096):
+        part = np.ascontiguousarray(data[:, start : start + 4096].astype(np.float32))
+        total += _products(part, reach) * part.shape[1]
+    return np.asarray(total / data.shape[1])
+
+
+@njit(parallel=True, cache=True, fastmath={"reassoc", "contract", "nsz"})  # type: ignore[untyped-decorator]
+def _products(alleles: Float32Array, reach: int) -> FloatArray:
+    """Return the mean products of each marker's alleles with those some places further on, shape (markers, reach)."""
+    n_markers, n_rows = alleles.shape
+    out = np.zeros((n_markers, reach))
+    for marker in prange(n_markers):
+        for places in range(1, min(reach, n_markers - 1 - marker) + 1):
+            total = np.float32(0.0)
+            for row in range(n_rows):
+                total += alleles[marker, row] * alleles[marker + places, row]
+            out[marker, places - 1] = total / n_rows
+    return out

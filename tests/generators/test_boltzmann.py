@@ -1,0 +1,155 @@
+"""The generator of tags by a Boltzmann machine and copies between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genialearn._arrays import FloatArray
+from genialearn.cohorts import Cohort
+from genialearn.errors import SettingError
+from genialearn.generators.boltzmann import Boltzmann
+from genialearn.genotypes import HaplotypeMatrix, dosages
+from genialearn.records import RecordTable, Trait
+from phased_cohorts import map_of, phased, phased_cohort
+
+QUICK: dict[str, Any] = {"hidden": 6, "reach": 6, "steps": 600, "chains": 300, "sweeps": 30, "donors": 100}
+EVERY_MARKER = QUICK | {"tag_r2": 1.0, "rarest": 0.0}
+TRAITS = ["milk", "fat", "stature"]
+
+
+@cache
+def genetic_values() -> tuple[Cohort, FloatArray]:
+    """Return animals whose records are their genetic values, and the effects behind them (markers, traits)."""
+    cohort = phased_cohort(n_animals=300).canonical()
+    rng = np.random.default_rng(1)
+    effects = rng.normal(0, 1, (cohort.genotypes.shape[1], 3))
+    effects[:, 1] += effects[:, 0]
+    values = dosages(cohort.genotypes) @ effects
+    effects /= values.std(axis=0)
+    values = values / values.std(axis=0)
+    records = RecordTable(
+        tuple(Trait(name) for name in TRAITS),
+        cohort.animals,
+        values,
+        np.ones_like(values),
+        pd.DataFrame(index=range(len(values))),
+    )
+    return replace(cohort, records=records), effects
+
+
+@cache
+def fitted() -> Boltzmann:
+    return Boltzmann(**EVERY_MARKER).fit(genetic_values()[0])
+
+
+def values_of(animals: HaplotypeMatrix) -> FloatArray:
+    return np.asarray(dosages(animals.genotypes()) @ genetic_values()[1])
+
+
+def slopes(asked: FloatArray, found: FloatArray) -> FloatArray:
+    centred = asked - asked.mean(axis=0)
+    return np.asarray((centred * (found - found.mean(axis=0))).sum(axis=0) / (centred**2).sum(axis=0))
+
+
+class TestConditions:
+    def test_three_values_at_once_are_followed(self) -> None:
+        records = genetic_values()[0].records.values
+        asked = records[np.random.default_rng(2).integers(0, len(records), 1500)]
+        animals = fitted().sample(1500, conditions=pd.DataFrame(asked, columns=TRAITS), rng=np.random.default_rng(3))
+
+        np.testing.assert_allclose(slopes(asked, values_of(animals)), 1.0, atol=0.15)
+
+    def test_one_value_moves_the_others_as_far_as_they_are_correlated(self) -> None:
+        records = genetic_values()[0].records.values
+        asked = np.repeat([-1.0, 1.0], 750)
+        animals = fitted().sample(1500, conditions=pd.DataFrame({"milk": asked}), rng=np.random.default_rng(3))
+        moved = np.diff([half.mean(axis=0) for half in np.split(values_of(animals), 2)], axis=0)[0] / 2
+
+        np.testing.assert_allclose(moved, np.corrcoef(records.T)[0], atol=0.2)
+
+    def test_guidance_is_the_strength(self) -> None:
+        conditions = pd.DataFrame({"fat": np.repeat([-1.0, 1.0], 300)})
+        weak, strong = (
+            np.diff([half[:, 1].mean() for half in np.split(values_of(self._guided(g, conditions)), 2)])[0]
+            for g in (0.5, 1.5)
+        )
+
+        assert 1.8 * weak < strong
+
+    @staticmethod
+    def _guided(guidance: float, conditions: pd.DataFrame) -> HaplotypeMatrix:
+        generator = fitted()
+        before = generator.guidance
+        try:
+            generator.guidance = guidance
+            return generator.sample(len(conditions), conditions=conditions, rng=np.random.default_rng(3))
+        finally:
+            generator.guidance = before
+
+    def test_what_nobody_was_asked_for_is_as_in_the_training(self) -> None:
+        everyone = pd.DataFrame({"milk": np.full(400, np.nan)})
+        asked = fitted().sample(400, conditions=everyone, rng=np.random.default_rng(3))
+        free = fitted().sample(400, rng=np.random.default_rng(3))
+
+        assert np.array_equal(asked.alleles(), free.alleles())
+
+    def test_unknown_traits_are_refused(self) -> None:
+        with pytest.raises(SettingError, match="expected traits with records of the training animals, found 'mlk'"):
+            fitted().sample(1, conditions=pd.DataFrame({"mlk": [1.0]}), rng=np.random.default_rng(1))
+
+
+class TestLogLikelihood:
+    @pytest.mark.parametrize("settings", [QUICK | {"tag_r2": 0.3}, EVERY_MARKER])
+    def test_it_sums_to_one_over_all_haplotypes(self, settings: dict[str, Any]) -> None:
+        haplotypes = phased_cohort(n_animals=200).haplotypes
+        assert haplotypes is not None
+        few = haplotypes.select(markers=[*range(6), *range(30, 34)])
+        generator = Boltzmann(**settings).fit(Cohort.of_genotypes(few))
+        everything = np.array(list(product([0, 1], repeat=10)), dtype=np.int8)
+
+        nats = generator.log_likelihood(phased(everything, generator.markers_))
+
+        assert 3 <= len(generator.tags_) <= 10
+        assert pytest.approx(1.0, abs=5 * generator.log_partition_.se + 1e-3) == np.exp(nats).sum()
+        assert generator.log_partition_.se < 0.05
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("name", "value"), [("hidden", -1), ("reach", 0), ("chains", 1), ("coldest", 0.0), ("weight_decay", -1.0)]
+    )
+    def test_out_of_range(self, name: str, value: float) -> None:
+        with pytest.raises(SettingError, match=name):
+            Boltzmann(**{name: value}).fit(phased_cohort())
+
+    def test_no_marker_common_enough(self) -> None:
+        alleles = np.zeros((40, 5), dtype=np.int8)
+        alleles[0] = 1
+
+        with pytest.raises(SettingError, match="expected a frequency that some marker's rarer allele reaches"):
+            Boltzmann(**QUICK).fit(Cohort.of_genotypes(phased(alleles, map_of([5]))))
+
+
+def test_populations_are_not_mixed_within_animals() -> None:
+    rng = np.random.default_rng(1)
+    frequencies = rng.uniform(0.1, 0.9, (2, 60))
+    alleles = rng.random((800, 60)) < frequencies[np.repeat(np.arange(800) // 2 % 2, 1)]
+    cohort = Cohort.of_genotypes(phased(alleles.astype(np.int8), map_of([30, 30])))
+    generator = Boltzmann(**EVERY_MARKER).fit(cohort)
+    difference = frequencies[1] - frequencies[0]
+    scores = [
+        (animals.alleles() @ difference).reshape(-1, 2)
+        for animals in (cohort.haplotypes, generator.sample(400, rng=np.random.default_rng(2)))
+        if animals is not None
+    ]
+    real, artificial = (np.corrcoef(np.vstack([pair, pair[:, ::-1]]).T)[0, 1] for pair in scores)
+
+    assert real > 0.5
+    assert abs(artificial - real) < 0.2
