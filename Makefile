@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constr
 .PHONY: help demo test install check format clean
 
 help:
-	@echo "make demo     simulate a herd, compare four models on 33 traits, write runs/demo/report.html"
+	@echo "make demo     simulate a herd, compare four models on 33 traits, judge artificial animals; two pages in runs"
 	@echo "make test     install everything and run all tests"
 	@echo "make install  install everything"
 	@echo "make check    format, lint, types, layers"
@@ -29,7 +29,7 @@ $(VENV)/.all: $(VENV)/.demo
 install: $(VENV)/.all
 
 demo: $(VENV)/.demo
-	@if [ -f runs/demo/report.html ]; then $(BIN)/genialearn report runs/demo; \
+	@if [ -f runs/demo-judged/report.html ]; then $(BIN)/genialearn report runs/demo; \
 	else $(BIN)/genialearn demo --out runs/demo; fi
 
 test: $(VENV)/.all
@@ -46,4 +46,4 @@ format: $(VENV)/.all
 	$(BIN)/ruff check --fix src tests benchmarks
 
 clean:
-	rm -rf $(VENV) runs/demo runs/demo-herd build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs/demo runs/demo-* build dist .pytest_cache .mypy_cache .ruff_cache

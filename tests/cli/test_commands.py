@@ -222,7 +222,9 @@ def test_demo_simulates_compares_and_reports(
     answer = demo("--seed", "4")
 
     assert 0 == answer.code
-    assert f"report: {tmp_path / 'demo' / 'report.html'}" == answer.out.splitlines()[-1]
+    assert f"report: {tmp_path / 'demo' / 'report.html'}" in answer.out.splitlines()
+    assert f"report: {tmp_path / 'demo-judged' / 'report.html'}" == answer.out.splitlines()[-1]
+    assert (tmp_path / "demo-artificial" / "genotypes.bed").exists()
     [asked] = simulations
     assert (tmp_path / "demo-herd", 200, 33) == (asked["folder"], asked["animals"], asked["n_traits"])
     run = json.loads((tmp_path / "demo" / "run.json").read_text())

@@ -130,7 +130,7 @@ class TestSettings:
             Boltzmann(**{name: value}).fit(phased_cohort())
 
     def test_no_marker_common_enough(self) -> None:
-        alleles = np.zeros((40, 5), dtype=np.int8)
+        alleles = np.zeros((100, 5), dtype=np.int8)
         alleles[0] = 1
 
         with pytest.raises(SettingError, match="expected a frequency that some marker's rarer allele reaches"):

@@ -153,20 +153,26 @@ def demo(
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Simulate a herd with 33 traits beside --out, compare four models on it, and show the report."""
+    """Simulate a herd with 33 traits, compare four models on it, draw artificial animals like it, and judge them."""
+    from genialearn.cli.artificial import Wishes, draw, show
     from genialearn.cohorts import CohortFiles
+    from genialearn.experiments.generation import PROVENANCE
     from genialearn.experiments.runs import RunFolder
 
     RunFolder(out).check_free(force=force)
     herd = out.with_name(f"{out.name}-herd")
     display = Display(quiet=quiet)
-    settings = HerdOptions(animals, markers, N_TRAITS, architecture, seed)
+    settings = HerdOptions(animals, markers, N_TRAITS, architecture, seed, phased=True)
     if settings.made(herd) and not force:
         display.say(f"taking the herd that was simulated before: {herd}")
     else:
         _simulate(display, herd, settings, threads=threads, force=force)
     files = CohortFiles.in_folder(herd)
     _compare(display, files, models=DEFAULT_MODELS, split="forward", seed=seed, threads=threads, out=out, force=force)
+    artificial, judged = (out.with_name(f"{out.name}-{what}") for what in ("artificial", "judged"))
+    if force or not (artificial / PROVENANCE).exists():
+        draw(display, files, Wishes(holdout=0.5), artificial, seed=seed, threads=threads, force=force)
+    show(display, herd, artificial, judged, seed=seed, threads=threads, force=True)
 
 
 @app.command()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,12 @@ from genialearn.cli import options as opt
 from genialearn.cli.display import Display
 from genialearn.generators import CATALOGUE
 from genialearn.report.wording import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genialearn._arrays import StrArray
+    from genialearn.cohorts import CohortFiles
 
 _GENERATORS = "; ".join(f"{name}: {entry.summary}" for name, entry in CATALOGUE.items())
 Generator = Annotated[
@@ -64,37 +71,12 @@ def generate(
     debug: opt.Debug = False,
 ) -> None:
     """Learn from animals, and draw artificial ones like them: a cohort folder of genotypes or haplotypes."""
-    from genialearn.cohorts import read_genotyped
-    from genialearn.experiments.generation import generate as draw
-    from genialearn.experiments.generation import read_conditions, read_holdout, refuse_occupied
+    from genialearn.experiments.generation import read_conditions, read_holdout
 
-    refuse_occupied(out, force=force)
-    display = Display(quiet=quiet)
     asked = None if conditions is None else read_conditions(conditions)
-    with display.progress() as progress:
-        progress("reading", 0, 100)
-        found = draw(
-            read_genotyped(files),
-            out,
-            model=model,
-            animals=animals,
-            conditions=asked,
-            holdout=None if holdout is None else read_holdout(holdout),
-            settings=opt.settings_of(setting or []),
-            seed=seed,
-            threads=threads,
-            force=force,
-            command=opt.command_line(),
-            progress=lambda what, share: progress(what, round(100 * share), 100),
-        )
-    kind = "phased animals" if found.phased else "animals"
-    display.result(
-        f"{found.n_animals:,} artificial {kind} x {count(found.n_markers, 'marker')}, by {found.model} from "
-        f"{count(found.n_training, 'animal')}"
-    )
-    if found.n_holdout:
-        display.result(f"{count(found.n_holdout, 'animal')} left out, listed in {out / 'holdout.txt'}")
-    display.result(f"results: {out}")
+    left_out = None if holdout is None else read_holdout(holdout)
+    wishes = Wishes(model, animals, asked, left_out, opt.settings_of(setting or []))
+    draw(Display(quiet=quiet), files, wishes, out, seed=seed, threads=threads, force=force)
 
 
 def judge(
@@ -123,11 +105,67 @@ def judge(
     debug: opt.Debug = False,
 ) -> None:
     """Compare artificial animals with real ones: how faithful, how private; into a table and a page."""
+    show(Display(quiet=quiet), real, artificial, out, holdout=holdout, seed=seed, threads=threads, force=force)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What artificial animals are asked to be: the arguments of `experiments.generation.generate` of these names."""
+
+    model: str = "auto"
+    animals: int | None = None
+    conditions: pd.DataFrame | None = None
+    holdout: float | StrArray | None = None
+    settings: dict[str, Any] | None = None
+
+
+def draw(
+    display: Display, files: CohortFiles, wishes: Wishes, out: Path, *, seed: int, threads: int, force: bool
+) -> None:
+    """Learn from a cohort, write artificial animals, and say what they are."""
+    from genialearn.cohorts import read_genotyped
+    from genialearn.experiments.generation import generate as draw_animals
+    from genialearn.experiments.generation import refuse_occupied
+
+    refuse_occupied(out, force=force)
+    with display.progress() as progress:
+        progress("reading", 0, 100)
+        found = draw_animals(
+            read_genotyped(files),
+            out,
+            **vars(wishes),
+            seed=seed,
+            threads=threads,
+            force=force,
+            command=opt.command_line(),
+            progress=lambda what, share: progress(what, round(100 * share), 100),
+        )
+    kind = "phased animals" if found.phased else "animals"
+    display.result(
+        f"{found.n_animals:,} artificial {kind} x {count(found.n_markers, 'marker')}, by {found.model} from "
+        f"{count(found.n_training, 'animal')}"
+    )
+    if found.n_holdout:
+        display.result(f"{count(found.n_holdout, 'animal')} left out, listed in {out / 'holdout.txt'}")
+    display.result(f"results: {out}")
+
+
+def show(
+    display: Display,
+    real: Path,
+    artificial: Path,
+    out: Path,
+    *,
+    holdout: Path | None = None,
+    seed: int,
+    threads: int,
+    force: bool,
+) -> None:
+    """Judge artificial animals, write the page, and say the main figures."""
     from genialearn.experiments.judgement import judge_folders
     from genialearn.report import render_judgement
     from genialearn.report.judgement import judgement_lines
 
-    display = Display(quiet=quiet)
     with display.progress() as progress:
         judge_folders(
             real,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -26,8 +27,8 @@ from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
 FLIPPED_FROM = 0.5
 """Squared correlation from which on two tags are flipped together too."""
 
-_TOGETHER = 4_096
-"""Haplotypes that are drawn at a time."""
+_TOGETHER = 2_048
+"""Animals that are drawn at a time."""
 
 _LEVELS = 8
 """Temperatures that haplotypes are drawn at, where they aren't all 1."""
@@ -81,14 +82,13 @@ class Boltzmann(Generator):
         The machine.
     model_
         The copying model that fills; None where all markers are tags.
-    tilt_
-        What conditions do.
     markers_
         The canonical marker map.
     """
 
     needs_haplotypes = True
     conditional = True
+    _tilt: Tilt | None
 
     def __init__(
         self,
@@ -150,7 +150,8 @@ class Boltzmann(Generator):
         everything = len(self.tags_) == len(panel.markers)
         self.model_ = None if everything else li_stephens.estimated(panel, chromosomes)
         self._mating = Mating.of(panel, rng)
-        self.tilt_ = Tilt.of(cohort, self.tags_, self.seed)
+        tagged = cohort.genotypes.select(markers=self.tags_)
+        self._recorded, self._tilt = replace(cohort, genotypes=tagged, haplotypes=None), None
         self._frequencies = (alleles.sum(axis=0, dtype=np.float64) + 0.5) / (len(alleles) + 1)
         self.markers_ = panel.markers
         return self
@@ -204,29 +205,40 @@ class Boltzmann(Generator):
         rng
             Source of all randomness.
         """
-        n_haplotypes = 2 * self._asked(n_animals, conditions)
-        tilt = self.tilt_.of_animals(n_animals, conditions, self.guidance)
-        drawn = np.empty((n_haplotypes, len(self.markers_)), dtype=np.int8, order="F")
-        for start in range(0, n_haplotypes, _TOGETHER):
-            rows = slice(start, min(start + _TOGETHER, n_haplotypes))
-            own = None if tilt is None else tilt[:, np.arange(n_haplotypes)[rows] // 2]
-            drawn[rows] = self._filled(self._drawn_tags(rows.stop - rows.start, own, rng), rng)
+        n_animals = self._asked(n_animals, conditions)
+        tilt = None if conditions is None else self.tilt().of_animals(n_animals, conditions, self.guidance)
+        drawn = np.empty((2 * n_animals, len(self.markers_)), dtype=np.int8, order="F")
+        for start in range(0, n_animals, _TOGETHER):
+            stop = min(start + _TOGETHER, n_animals)
+            own = None if tilt is None else tilt[:, start:stop]
+            drawn[2 * start : 2 * stop] = self._filled(self._drawn_tags(stop - start, own, rng), rng)
         if tilt is None:
             drawn = drawn[self._mating.order(drawn, rng)]
         return self._as_phased(drawn)
 
-    def _drawn_tags(self, n_haplotypes: int, tilt: Float32Array | None, rng: np.random.Generator) -> Int8Array:
-        """Return alleles of tags, shape (haplotypes, tags)."""
+    def tilt(self) -> Tilt:
+        """Return what conditions do, learned from the training records when it is first asked for."""
+        self._check_fitted()
+        if self._tilt is None:
+            self._tilt = Tilt.of(self._recorded, self._drawn_pairs, np.random.default_rng([self.seed, 7]))
+        return self._tilt
+
+    def _drawn_pairs(self, tilt: Float32Array, rng: np.random.Generator) -> Int8Array:
+        return self._drawn_tags(tilt.shape[1], tilt, rng)
+
+    def _drawn_tags(self, n_animals: int, tilt: Float32Array | None, rng: np.random.Generator) -> Int8Array:
+        """Return alleles of tags, shape (2 animals, tags), of a tilt (tags, animals)."""
         learned = self.energy_.inside(self._chains.alleles)
-        out = np.empty((n_haplotypes, len(learned)), dtype=np.int8)
+        out = np.empty((2 * n_animals, len(learned)), dtype=np.int8)
+        both = None if tilt is None else np.repeat(tilt, 2, axis=1)
         levels = np.linspace(self.coldest, 1.0, _LEVELS if self.coldest < 1 else 1)
-        bounds = 2 * np.linspace(0, n_haplotypes // 2, len(levels) + 1).astype(np.int64)
+        bounds = 2 * np.linspace(0, n_animals, len(levels) + 1).astype(np.int64)
         for level, start, stop in zip(levels[::-1], bounds[:-1], bounds[1:], strict=True):
             first = learned[:, rng.integers(0, learned.shape[1], stop - start)]
             chains = Chains(np.ascontiguousarray(first), self.energy_.reach, self._chains.starts, self._chains.pairs)
             energy = self.energy_.scaled(1.0 / level)
             for _ in range(self.sweeps if stop > start else 0):
-                chains.step(energy, rng, tilt=None if tilt is None else tilt[:, start:stop])
+                chains.step(energy, rng, tilt=None if both is None else both[:, start:stop])
             out[start:stop] = energy.inside(chains.alleles).T
         return out
 

@@ -1,22 +1,25 @@
 """How a distribution of haplotypes is tilted so that animals have the values of traits that they are asked for.
 
 With effects u_t of an allele on trait t, p(v | y) ~ p(v) exp(sum_t lambda_t u_t'v), for both haplotypes of an animal.
-A small tilt moves the mean of v by Cov(v) U lambda. Among the training animals the mean of v given records y is, as far
-as it is linear, Cov(v, y) S^-1 y, S the covariance of records; and Cov(v, y) is Cov(v) U where effects U are those of
-the best linear predictor. So lambda = S^-1 y: animals asked for records y have breeding values like real ones with
-these records, regressed as far as heritability has it; asked for breeding values, they have these. Tilts of
-exponential families: Efron 2022, Exponential Families in Theory and Practice, Cambridge.
+A small tilt moves the mean of an animal's values g = U'(v_1 + v_2) by M lambda, M their covariance without a tilt; M is
+measured on animals drawn with tilts as large as usual ones, where the mean is no longer quite linear. Among the
+training animals the mean of g given records y is, as far as it is linear, V S^-1 y, with covariances V of g and S of
+records, where effects U are those of the best linear predictor. So lambda = M^-1 V S^-1 y: animals asked for records y
+have breeding values like real ones with these records, regressed as far as heritability has it; asked for breeding
+values, they have these. Tilts of exponential families: Efron 2022, Exponential Families in Theory and Practice,
+Cambridge.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from genialearn._arrays import BoolArray, Float32Array, FloatArray, IntArray
+from genialearn._arrays import BoolArray, Float32Array, FloatArray, Int8Array
 from genialearn.cohorts import Cohort
 from genialearn.generators.conditions import AskedTraits, with_traits
 from genialearn.mixed_models import exact, iterative
@@ -25,6 +28,12 @@ from genialearn.relationships import GenomicScale
 
 _SMALLEST = 1e-3
 """Eigenvalues of correlations of records are at least this: with holes they may not be positive."""
+
+_CALIBRATING, _CALIBRATIONS = 2_000, 2
+"""Animals that tell how values follow a tilt, and how often that is repeated at the strength found."""
+
+Draw = Callable[[Float32Array, np.random.Generator], Int8Array]
+"""Given log odds to be added (markers, animals), returns two haplotypes of each animal, shape (2 animals, markers)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,40 +46,75 @@ class Tilt:
         What may be asked for.
     effects
         U, of an allele on standardised records, shape (markers, traits).
-    correlations
-        S, of standardised records, shape (traits, traits).
+    records
+        S, correlations of records, shape (traits, traits).
+    real
+        V, covariances of values U'(v_1 + v_2) of the training animals, shape (traits, traits).
+    response
+        M, by how much values of drawn animals (rows) move with each lambda (columns), shape (traits, traits).
     """
 
     traits: AskedTraits
     effects: FloatArray
-    correlations: FloatArray
+    records: FloatArray
+    real: FloatArray
+    response: FloatArray
 
     @classmethod
-    def of(cls, cohort: Cohort, markers: IntArray, seed: int) -> Self:
-        """Learn from a cohort's records: effects of some markers by single-trait GBLUP, variances by REML."""
+    def of(cls, cohort: Cohort, draw: Draw, rng: np.random.Generator) -> Self:
+        """Learn from a cohort's records: effects of its markers by single-trait GBLUP, variances by REML.
+
+        Parameters
+        ----------
+        cohort
+            The training animals.
+        draw
+            The distribution that is tilted.
+        rng
+            Source of randomness.
+        """
         traits, values, known = AskedTraits.of(cohort)
         if not traits.names:
-            return cls(traits, np.zeros((len(markers), 0)), np.zeros((0, 0)))
+            return cls(traits, np.zeros((cohort.genotypes.shape[1], 0)), *np.zeros((3, 0, 0)))
         recorded = with_traits(cohort, np.flatnonzero(cohort.records.n_records > 0))
-        genotypes = cohort.genotypes.select(markers=markers)
-        recorded = replace(recorded, genotypes=genotypes, haplotypes=None)
-        effects = _marker_effects(recorded, seed) / traits.deviations
-        return cls(traits, effects, _correlations(values, known))
+        effects = _marker_effects(recorded, rng) / traits.deviations
+        own = np.zeros((len(cohort), len(traits.names)))
+        for columns, block in _blocks(cohort):
+            own += block @ effects[columns]
+        first = cls(traits, effects, _correlations(values, known), _covariance(own), _covariance(own))
+        return first._calibrated(draw, rng)
+
+    def _calibrated(self, draw: Draw, rng: np.random.Generator) -> Self:
+        """Return the tilt with the response of animals that are asked for values as real ones have them."""
+        tilt = self
+        for _ in range(_CALIBRATIONS):
+            asked = rng.standard_normal((_CALIBRATING, len(self.records))) @ np.linalg.cholesky(self.records).T
+            strengths = tilt._strengths(asked, np.ones(asked.shape, dtype=bool))
+            pairs = draw((self.effects @ strengths.T).astype(np.float32), rng).reshape(_CALIBRATING, 2, -1)
+            found = pairs.sum(axis=1) @ self.effects
+            slopes = np.linalg.lstsq(strengths - strengths.mean(axis=0), found - found.mean(axis=0), rcond=None)[0]
+            tilt = replace(tilt, response=slopes.T)
+        return tilt
 
     def of_animals(self, n_animals: int, conditions: pd.DataFrame | None, guidance: float) -> Float32Array | None:
         """Return log odds to be added (markers, animals), lambda times guidance; None where nothing is asked for."""
         values, asked = self.traits.standardised(n_animals, conditions)
         if not asked.any():
             return None
+        return np.asarray((guidance * self.effects @ self._strengths(values, asked).T).astype(np.float32))
+
+    def _strengths(self, values: FloatArray, asked: BoolArray) -> FloatArray:
+        """Return lambda of values (animals, traits) of which some are asked for."""
         strengths = np.zeros_like(values)
         for pattern in np.unique(asked, axis=0):
             rows = (asked == pattern).all(axis=1)
-            some = np.ix_(rows, pattern)
-            strengths[some] = np.linalg.solve(self.correlations[np.ix_(pattern, pattern)], values[some].T).T
-        return np.asarray((guidance * self.effects @ strengths.T).astype(np.float32))
+            some, both = np.ix_(rows, pattern), np.ix_(pattern, pattern)
+            wanted = self.real[both] @ np.linalg.solve(self.records[both], values[some].T)
+            strengths[some] = np.linalg.solve(self.response[both], wanted).T
+        return strengths
 
 
-def _marker_effects(cohort: Cohort, seed: int) -> FloatArray:
+def _marker_effects(cohort: Cohort, rng: np.random.Generator) -> FloatArray:
     """Return effects of counted alleles in units of the records, shape (markers, traits)."""
     scale, unknown = GenomicScale.of(cohort.genotypes), [None] * len(cohort.traits)
     if choose_solver(cohort) == "exact":
@@ -79,8 +123,22 @@ def _marker_effects(cohort: Cohort, seed: int) -> FloatArray:
         )
     else:
         kernel = scale.operator(cohort.genotypes)
-        fits = iterative.fit_trait_models(cohort, kernel, unknown, rng=np.random.default_rng(seed))
+        fits = iterative.fit_trait_models(cohort, kernel, unknown, rng=rng)
     return scale.marker_effects(cohort.genotypes, np.column_stack([model.dual for model in fits.models]))
+
+
+def _blocks(cohort: Cohort) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield blocks of markers with their dosages, missing ones at the mean."""
+    for columns, block in cohort.genotypes.blocks():
+        called = block >= 0
+        means = np.where(called, block, 0).sum(axis=0) / np.maximum(called.sum(axis=0), 1)
+        yield columns, np.where(called, block, means)
+
+
+def _covariance(values: FloatArray) -> FloatArray:
+    """Return the covariance of values (rows, traits), a little of the variances added to the diagonal."""
+    found = np.atleast_2d(np.cov(values, rowvar=False))
+    return np.asarray(found + np.diag(_SMALLEST * np.diag(found) + 1e-12))
 
 
 def _correlations(values: FloatArray, known: BoolArray) -> FloatArray:
