@@ -54,6 +54,7 @@ SHOWN = {
 
 def main() -> None:
     arguments = parse()
+    arguments.data, arguments.out = arguments.data.resolve(), arguments.out.resolve()
     arguments.out.mkdir(parents=True, exist_ok=True)
     runs = []
     for seed in range(1, arguments.seeds + 1):

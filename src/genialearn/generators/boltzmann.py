@@ -27,6 +27,9 @@ from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
 FLIPPED_FROM = 0.5
 """Squared correlation from which on two tags are flipped together too."""
 
+_FEW_MARKERS = 3_000
+"""Up to so many markers the machine may see all."""
+
 _TOGETHER = 2_048
 """Animals that are drawn at a time."""
 
@@ -53,7 +56,8 @@ class Boltzmann(Generator):
     reach
         How many tags further on a tag is coupled to.
     tag_r2
-        Squared correlation above which two markers nearby aren't both tags; 1 makes all common ones tags.
+        Squared correlation above which two markers nearby aren't both tags; 1 makes all common ones tags. None stands
+        for 1 where there are at most 3,000 markers, else .5.
     rarest
         Frequency of the rarer allele below which a marker is no tag.
     steps, chains
@@ -95,16 +99,16 @@ class Boltzmann(Generator):
         *,
         hidden: int = 40,
         reach: int = 12,
-        tag_r2: float = 0.5,
+        tag_r2: float | None = None,
         rarest: float = 0.02,
-        steps: int = 2000,
+        steps: int = 1700,
         chains: int = 1000,
         coupling_rate: float = 0.05,
         weight_rate: float = 0.012,
         coupling_decay: float = 5e-3,
-        weight_decay: float = 3e-3,
+        weight_decay: float = 1e-2,
         sweeps: int = 200,
-        coldest: float = 1.0,
+        coldest: float = 0.95,
         donors: int = 1000,
         guidance: float = 1.0,
         seed: int = 1,
@@ -175,13 +179,15 @@ class Boltzmann(Generator):
             check_between(name, getattr(self, name), 1e-6, 1.0)
         for name in ("coupling_decay", "weight_decay"):
             check_between(name, getattr(self, name), 0.0, 10.0)
-        check_between("tag_r2", self.tag_r2, 0.0, 1.0)
+        if self.tag_r2 is not None:
+            check_between("tag_r2", self.tag_r2, 0.0, 1.0)
         check_between("rarest", self.rarest, 0.0, 0.5)
         check_between("coldest", self.coldest, 0.1, 1.0)
         check_between("guidance", self.guidance, 0.0, 100.0)
 
     def _tags(self, panel: HaplotypeMatrix, chromosomes: list[Chromosome]) -> IntArray:
-        tags = tags_of(panel, chromosomes, r2=self.tag_r2, rarest=self.rarest, reach=10 * self.reach)
+        limit = self.tag_r2 if self.tag_r2 is not None else 1.0 if len(panel.markers) <= _FEW_MARKERS else 0.5
+        tags = tags_of(panel, chromosomes, r2=limit, rarest=self.rarest, reach=10 * self.reach)
         if not len(tags):
             raise SettingError(
                 "rarest",
@@ -243,14 +249,17 @@ class Boltzmann(Generator):
         return out
 
     def _filled(self, tags: Int8Array, rng: np.random.Generator) -> Int8Array:
-        """Return haplotypes on all markers, shape (haplotypes, markers); donors are a random part of the panel."""
+        """Return haplotypes on all markers, shape (haplotypes, markers); donors are a random part of the panel.
+
+        What is between tags is copied without errors, which would make rare alleles common.
+        """
         if self.model_ is None:
             return tags
         given = np.full((len(tags), len(self.markers_)), li_stephens.UNKNOWN, dtype=np.int8, order="F")
         given[:, self.tags_] = tags
         out = np.empty_like(given)
         for rows, model in self._panels(len(given), rng):
-            out[rows] = model.fill(given[rows], rng=rng)
+            out[rows] = model.fill(given[rows], rng=rng, mutation=0.0)
         return out
 
     def _panels(self, n_haplotypes: int, rng: np.random.Generator) -> Iterator[tuple[IntArray, li_stephens.LiStephens]]:
