@@ -23,7 +23,7 @@ from genialearn.mixed_models.stochastic import Estimate, Progress, estimate_vari
 from genialearn.mixed_models.variance import NO_VARIANCE, Variances
 
 RANK = 128
-"""Eigenvectors of G in the preconditioner: they halve the iterations of 20,000 cows at a quarter of the cost."""
+"""Eigenvectors of G in the preconditioner: of 16,000 cows they take two thirds of the iterations away."""
 
 TOLERANCE = 1e-6
 """Relative residual of breeding values."""
