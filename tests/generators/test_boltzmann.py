@@ -117,8 +117,19 @@ class TestLogLikelihood:
         nats = generator.log_likelihood(phased(everything, generator.markers_))
 
         assert 3 <= len(generator.tags_) <= 10
-        assert pytest.approx(1.0, abs=5 * generator.log_partition_.se + 1e-3) == np.exp(nats).sum()
-        assert generator.log_partition_.se < 0.05
+        assert pytest.approx(1.0, abs=5 * generator.log_partition().se + 1e-3) == np.exp(nats).sum()
+        assert generator.log_partition().se < 0.05
+
+    def test_a_second_fit_forgets_the_first(self) -> None:
+        training = phased_cohort()
+        assert training.haplotypes is not None
+        once = Boltzmann(**QUICK).fit(training)
+        again = Boltzmann(**QUICK).fit(phased_cohort(seed=2))
+        again.log_likelihood(training.haplotypes)
+        again.fit(training)
+
+        expected, found = (own.log_likelihood(training.haplotypes) for own in (once, again))
+        np.testing.assert_array_equal(expected, found)
 
 
 class TestSettings:

@@ -14,7 +14,7 @@ from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import SettingError
 from genialearn.generators import li_stephens
-from genialearn.generators.annealing import log_partition
+from genialearn.generators.annealing import LogPartition, log_partition
 from genialearn.generators.chromosomes import Chromosome, chromosomes_of
 from genialearn.generators.divergence import Learning, learn
 from genialearn.generators.energy import Chains
@@ -43,7 +43,7 @@ class Boltzmann(Generator):
     Tags are markers of which no two nearby are closely linked. Their haplotypes come from a machine (see `energy`)
     whose couplings of neighbours hold linkage and whose hidden units, which all chromosomes share, hold populations and
     families. Between tags alleles are copied from training haplotypes that fit to the tags (see `li_stephens`), a
-    random part of the panel for each animal. The haplotypes of an animal are matched as alike as real ones are (see
+    random part of the panel for each haplotype. The haplotypes of an animal are matched as alike as real ones are (see
     `mating`). Animals may be asked for values of traits (see `tilt`).
 
     Costs: fitting O(steps x chains x tags x (reach + hidden)); sampling O(sweeps x tags x (reach + hidden) + donors x
@@ -72,7 +72,7 @@ class Boltzmann(Generator):
         Haplotypes are drawn at temperatures from this to 1, evenly spread: below 1 draws are nearer to what is most
         probable.
     donors
-        Training haplotypes that one animal is filled from at most.
+        Training haplotypes that one haplotype is filled from, about.
     guidance
         By what the strength of conditions is multiplied.
     seed
@@ -157,6 +157,7 @@ class Boltzmann(Generator):
         tagged = cohort.genotypes.select(markers=self.tags_)
         self._recorded, self._tilt = replace(cohort, genotypes=tagged, haplotypes=None), None
         self._frequencies = (alleles.sum(axis=0, dtype=np.float64) + 0.5) / (len(alleles) + 1)
+        self._log_partition: LogPartition | None = None
         self.markers_ = panel.markers
         return self
 
@@ -238,14 +239,16 @@ class Boltzmann(Generator):
         out = np.empty((2 * n_animals, len(learned)), dtype=np.int8)
         both = None if tilt is None else np.repeat(tilt, 2, axis=1)
         levels = np.linspace(self.coldest, 1.0, _LEVELS if self.coldest < 1 else 1)
-        bounds = 2 * np.linspace(0, n_animals, len(levels) + 1).astype(np.int64)
-        for level, start, stop in zip(levels[::-1], bounds[:-1], bounds[1:], strict=True):
-            first = learned[:, rng.integers(0, learned.shape[1], stop - start)]
+        for number, level in enumerate(levels[:n_animals]):
+            animals = np.arange(number, n_animals, len(levels))  # not in turn: conditions may be sorted
+            rows = (2 * animals[:, None] + np.arange(2)).ravel()
+            own = None if both is None else np.ascontiguousarray(both[:, rows])
+            first = learned[:, rng.integers(0, learned.shape[1], len(rows))]
             chains = Chains(np.ascontiguousarray(first), self.energy_.reach, self._chains.starts, self._chains.pairs)
             energy = self.energy_.scaled(1.0 / level)
-            for _ in range(self.sweeps if stop > start else 0):
-                chains.step(energy, rng, tilt=None if both is None else both[:, start:stop])
-            out[start:stop] = energy.inside(chains.alleles).T
+            for _ in range(self.sweeps):
+                chains.step(energy, rng, tilt=own)
+            out[rows] = energy.inside(chains.alleles).T
         return out
 
     def _filled(self, tags: Int8Array, rng: np.random.Generator) -> Int8Array:
@@ -263,8 +266,8 @@ class Boltzmann(Generator):
         return out
 
     def _panels(self, n_haplotypes: int, rng: np.random.Generator) -> Iterator[tuple[IntArray, li_stephens.LiStephens]]:
-        """Yield disjoint parts of the panel, and which haplotypes each one fills; two haplotypes of an animal apart."""
-        assert self.model_ is not None
+        """Yield disjoint parts of the panel, and which haplotypes each one fills."""
+        assert self.model_ is not None, "some markers are no tags"
         everyone = rng.permutation(len(self.model_.panel.animals))
         n_parts = max(1, round(2 * len(everyone) / self.donors))
         parts = np.array_split(everyone, n_parts)
@@ -272,28 +275,29 @@ class Boltzmann(Generator):
             panel = self.model_.panel.select(animals=np.sort(animals))
             yield rows, li_stephens.LiStephens(panel, self.model_.chromosomes, self.model_.rate, self.model_.error)
 
+    def log_partition(self) -> LogPartition:
+        """Return the machine's log Z by annealed importance sampling, estimated when it is first asked for."""
+        self._check_fitted()
+        if self._log_partition is None:
+            chains, rng = self._chains, np.random.default_rng([self.seed, 6])
+            self._log_partition = log_partition(self.energy_, self._frequencies, chains.starts, chains.pairs, rng=rng)
+        return self._log_partition
+
     def log_likelihood(self, animals: GenotypeMatrix | HaplotypeMatrix) -> FloatArray:
         """Return nats of each haplotype in order: of its tags by the machine, of what is between them by copying.
 
-        The machine's constant is estimated by annealed importance sampling; `log_partition_` has its standard error.
+        That is at temperature 1, alleles being copied with errors; `log_partition` has the standard error
+        of the machine's constant, which all values share.
         """
         self._check_fitted()
         alleles = self._haplotypes_as_trained(animals).alleles()
-        if not hasattr(self, "log_partition_"):
-            self.log_partition_ = log_partition(
-                self.energy_,
-                self._frequencies,
-                self._chains.starts,
-                self._chains.pairs,
-                rng=np.random.default_rng([self.seed, 6]),
-            )
         tags = Chains(
             np.ascontiguousarray(alleles[:, self.tags_].T.astype(np.float32)),
             self.energy_.reach,
             self._chains.starts,
             self._chains.pairs,
         )
-        nats = self.energy_.log_weights(tags.alleles) - self.log_partition_.value
+        nats = self.energy_.log_weights(tags.alleles) - self.log_partition().value
         if self.model_ is None:
             return nats
         given = np.full(alleles.shape, li_stephens.UNKNOWN, dtype=np.int8, order="F")

@@ -10,7 +10,6 @@ parameters of the last part are averaged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +72,6 @@ def learn(
     learning: Learning,
     *,
     rng: np.random.Generator,
-    progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[Energy, Chains]:
     """Return the machine of some haplotypes, and the chains it was learned with.
 
@@ -87,8 +85,6 @@ def learn(
         Settings.
     rng
         Source of randomness.
-    progress
-        Told what share of the steps is done.
 
     Raises
     ------
@@ -100,7 +96,6 @@ def learn(
         learner.step(learning.rate(step), averaged=step >= (1.0 - AVERAGED) * learning.steps)
         if step % 100 == 99 or step == learning.steps - 1:
             learner.check(step)
-            progress((step + 1) / learning.steps)
     return learner.averaged(), learner.chains
 
 
