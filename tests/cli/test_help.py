@@ -45,6 +45,7 @@ OPTIONS = {
         "--holdout",
         "--setting",
         "--out",
+        "--checkpoint",
         *INPUT,
         *RUNNING,
     ],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from genialearn.cohorts import Cohort, CohortFiles, read_animals, read_genotyped
 from genialearn.errors import AlignmentError, FileFormatError, InputError, SettingError
 from genialearn.experiments.generation import generate, held_out, read_conditions, read_holdout
 from genialearn.genotypes import dosages
+from genialearn.neural.checkpoints import CheckpointFile
 
 
 @pytest.fixture
@@ -150,3 +152,45 @@ class TestFolder:
         with pytest.raises(InputError, match="no space left on device"):
             generate(cohort, tmp_path / "art", model="mosaic")
         assert ["herd"] == [path.name for path in tmp_path.iterdir()]
+
+
+class TestCheckpoint:
+    SETTINGS: ClassVar = {"epochs": 6, "latent": 4, "hidden": (16,), "patience": 6, "device": "cpu"}
+
+    def test_a_killed_training_goes_on(self, cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        torch = pytest.importorskip("torch")
+        write, kept = torch.save, tmp_path / "kept"
+
+        def killed_in_the_third_writing(content: Any, handle: Any) -> None:
+            if len(content["state"]["history"]) == 3:
+                handle.write(b"half of it")
+                raise KeyboardInterrupt
+            write(content, handle)
+
+        monkeypatch.setattr("genialearn.experiments.generation.CheckpointFile", EveryEpoch)
+        self._generate(cohort, tmp_path / "whole", None)
+        monkeypatch.setattr(torch, "save", killed_in_the_third_writing)
+        with pytest.raises(KeyboardInterrupt):
+            self._generate(cohort, tmp_path / "art", kept)
+        assert ["herd", "kept", "whole"] == sorted(path.name for path in tmp_path.iterdir())
+        assert 2 == len(torch.load(kept, weights_only=True)["state"]["history"])
+        monkeypatch.setattr(torch, "save", write)
+        self._generate(cohort, tmp_path / "art", kept)
+
+        assert content(tmp_path / "whole") == content(tmp_path / "art")
+        assert not kept.exists()
+
+    def test_other_generators_keep_none(self, cohort: Cohort, tmp_path: Path) -> None:
+        with pytest.raises(SettingError, match=r"checkpoint: expected a generator that learns step by step.*mosaic"):
+            generate(cohort, tmp_path / "art", model="mosaic", checkpoint=tmp_path / "kept")
+
+    def _generate(self, cohort: Cohort, out: Path, checkpoint: Path | None) -> None:
+        generate(cohort, out, model="vae", settings=self.SETTINGS, threads=1, checkpoint=checkpoint)
+
+
+class EveryEpoch(CheckpointFile):
+    """A checkpoint that is kept after every epoch."""
+
+    def save(self, state: Any) -> None:
+        self._next = 0.0
+        super().save(state)

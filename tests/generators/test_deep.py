@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ import pytest
 from cohorts_for_tests import family_cohort
 from deep_cohorts import recorded_cohort
 from genialearn.cohorts import Cohort
-from genialearn.errors import AlignmentError, MissingExtraError, SettingError
+from genialearn.errors import AlignmentError, InputError, MissingExtraError, SettingError
 from genialearn.generators import CATALOGUE, make_generator
 from genialearn.genotypes import HaplotypeMatrix, dosages
+from genialearn.neural.checkpoints import CheckpointFile, Resumable
 from phased_cohorts import with_alleles_swapped, with_markers_reordered, without_phase
 
 torch = pytest.importorskip("torch")
@@ -31,7 +33,12 @@ DEEP = {
 
 
 def unfitted(name: str, **settings: Any) -> Any:
-    return make_generator(name, **DEEP[name], threads=1, device="cpu", **settings)
+    return make_generator(name, **{**DEEP[name], **settings}, threads=1, device="cpu")
+
+
+def longer(name: str) -> dict[str, Any]:
+    """Return settings of six epochs in which all that a training keeps has an effect."""
+    return {"epochs": 6} | ({"average": 0.9} if "average" in unfitted(name).get_params() else {})
 
 
 @cache
@@ -113,6 +120,72 @@ class TestEveryOne:
 
         with pytest.raises(MissingExtraError, match=rf"^generator {name}: expected the library torch, found none\."):
             unfitted(name).fit(recorded_cohort())
+
+
+class KilledError(Exception):
+    """What ends a training before its time."""
+
+
+class KilledAfter(CheckpointFile):
+    """A checkpoint kept after every epoch, of which some end the training."""
+
+    def __init__(self, path: Path, epochs: int, identity: Any) -> None:
+        super().__init__(path, identity, seconds=0.0)
+        self._path, self._left = path, epochs
+
+    def save(self, state: Any) -> None:
+        self._next = 0.0
+        super().save(state)
+        self._left -= 1
+        if not self._left:
+            raise KilledError
+
+
+@pytest.mark.parametrize("name", DEEP)
+class TestTrainingThatWasKilled:
+    @pytest.mark.parametrize("unit", ["haplotype", "animal"])
+    def test_it_goes_on_to_the_same_bytes(self, name: str, unit: str, tmp_path: Path) -> None:
+        """Killed after the second epoch, and after one more; the third process finishes."""
+        expected = unfitted(name, unit=unit, batch=100, **longer(name)).fit(recorded_cohort())
+        for epochs in (2, 1):
+            with pytest.raises(KilledError):
+                self._train(name, unit, partial(KilledAfter, tmp_path / "kept", epochs))
+        resumed = self._train(name, unit, partial(CheckpointFile, tmp_path / "kept"))
+
+        assert drawn(expected) == drawn(resumed)
+        assert expected.history_ == resumed.history_
+        assert 6 == len(resumed.history_)
+
+    def test_the_rest_is_not_the_whole(self, name: str, tmp_path: Path) -> None:
+        """What is kept has an effect: with another history in the file, training ends elsewhere."""
+        with pytest.raises(KilledError):
+            self._train(name, "animal", partial(KilledAfter, tmp_path / "kept", 5))
+        content = torch.load(tmp_path / "kept", weights_only=True)
+        content["state"]["random"]["order"] = np.random.default_rng(9).bit_generator.state
+        torch.save(content, tmp_path / "kept")
+        resumed = self._train(name, "animal", partial(CheckpointFile, tmp_path / "kept"))
+
+        whole = unfitted(name, unit="animal", batch=100, **longer(name)).fit(recorded_cohort())
+        assert whole.history_[:5] == resumed.history_[:5]
+        assert whole.history_ != resumed.history_
+
+    def test_other_settings_data_or_seeds_do_not_go_on(self, name: str, tmp_path: Path) -> None:
+        with pytest.raises(KilledError):
+            self._train(name, "animal", partial(KilledAfter, tmp_path / "kept", 1))
+        checkpoints = partial(CheckpointFile, tmp_path / "kept")
+
+        with pytest.raises(InputError, match=r"kept: expected a checkpoint of batch 50, found one of batch 100\."):
+            self._train(name, "animal", checkpoints, batch=50)
+        with pytest.raises(InputError, match=r"expected a checkpoint of seed 2, found one of seed 1\. Repeat the"):
+            self._train(name, "animal", checkpoints, seed=2)
+        with pytest.raises(InputError, match=r"expected a checkpoint of data [0-9a-f]{16}, found one of data [0-9a-f]"):
+            self._train(name, "animal", checkpoints, cohort=recorded_cohort(seed=2))
+
+    @staticmethod
+    def _train(name: str, unit: str, checkpoints: Any, cohort: Cohort | None = None, **settings: Any) -> Any:
+        generator = unfitted(name, unit=unit, **{"batch": 100, **longer(name), **settings})
+        assert isinstance(generator, Resumable)
+        return generator.fit_resumably(cohort or recorded_cohort(), checkpoints)
 
 
 class TestConditions:

@@ -64,6 +64,16 @@ def generate(
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Cohort folder of the artificial animals.")
     ] = Path("artificial"),
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            show_default=False,
+            help="Keep a long training in this file, every minute; the same command run again goes on from it. For "
+            "vae, gan, wgan-gp, wgan-gp-local and pca-diffusion.",
+        ),
+    ] = None,
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
     force: opt.Force = False,
@@ -75,7 +85,7 @@ def generate(
 
     asked = None if conditions is None else read_conditions(conditions)
     left_out = None if holdout is None else read_holdout(holdout)
-    wishes = Wishes(model, animals, asked, left_out, opt.settings_of(setting or []))
+    wishes = Wishes(model, animals, asked, left_out, opt.settings_of(setting or []), checkpoint)
     draw(Display(quiet=quiet), files, wishes, out, seed=seed, threads=threads, force=force)
 
 
@@ -125,6 +135,7 @@ def draw(
     """Learn from a cohort, write artificial animals, and say what they are."""
     from genialearn.cohorts import read_genotyped
     from genialearn.experiments.generation import generate as draw_animals
+    checkpoint: Path | None = None
     from genialearn.experiments.generation import refuse_occupied
 
     refuse_occupied(out, force=force)

@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from genialearn.experiments import machine
 from genialearn.experiments.costs import MemoryWatch, Stopwatch
 from genialearn.generators import CATALOGUE, make_generator
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, write_plink, write_vcf
+from genialearn.neural.checkpoints import CheckpointFile, Resumable
 from genialearn.records import tables
 from genialearn.records.pedigree import UNKNOWN
 
@@ -74,6 +76,7 @@ def generate(
     seed: int = 1,
     threads: int = 0,
     force: bool = False,
+    checkpoint: Path | str | None = None,
     command: str = "",
     progress: Progress = lambda what, share: None,
 ) -> Generation:
@@ -102,6 +105,9 @@ def generate(
         How many; 0 for all cores.
     force
         Whether a folder of artificial animals that is there already is replaced.
+    checkpoint
+        File in which training is kept every minute, and from which it goes on where the file is there already; gone
+        once the animals are written. For generators that learn step by step.
     command
         The command line, for the record.
     progress
@@ -123,10 +129,11 @@ def generate(
     generator = make_generator(model, settings, seed=seed, threads=n_threads)
     _refuse_unphased(generator, training, model)
     _refuse_unknown_traits(generator, conditions, training, model)
+    learn = _learning(generator, checkpoint, model)
     with MemoryWatch() as memory, machine.limited_threads(n_threads):
         watch = Stopwatch(lambda stage: progress(_STAGES[stage], 0.0), memory.peak_mib)
         with watch.stage("fit"):
-            generator.fit(training)
+            learn(training)
         with watch.stage("sample"):
             drawn = generator.sample(n_animals, conditions=conditions, rng=rng)
         with _files.whole_folder(folder) as part:
@@ -147,9 +154,27 @@ def generate(
                 "peak_rss_mib": round(memory.peak_mib(), 1),
             }
             _files.write_json(part / PROVENANCE, story)
+        if checkpoint is not None:
+            Path(checkpoint).unlink(missing_ok=True)
         progress("done", 1.0)
     phased = isinstance(drawn, HaplotypeMatrix)
     return Generation(folder, model, len(training), int(left_out.sum()), n_animals, drawn.shape[1], phased)
+
+
+def _learning(
+    generator: GenotypeGenerator, checkpoint: Path | str | None, model: str
+) -> Callable[[Cohort], GenotypeGenerator]:
+    """Return how the generator is fitted: from scratch, or resumably with its state in a file."""
+    if checkpoint is None:
+        return generator.fit
+    if not isinstance(generator, Resumable):
+        raise SettingError(
+            "checkpoint",
+            expected="a generator that learns step by step, as vae, wgan-gp or pca-diffusion",
+            found=model,
+            advice="Leave --checkpoint out.",
+        )
+    return partial(generator.fit_resumably, checkpoints=partial(CheckpointFile, checkpoint))
 
 
 def _write(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from genialearn._arrays import BoolArray, FloatArray, Int8Array, IntArray
+from genialearn._arrays import BoolArray, FloatArray, Int8Array, IntArray, StrArray
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, MissingExtraError, SettingError
@@ -21,6 +23,8 @@ from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, dosages
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from genialearn.neural.checkpoints import Checkpoint, Checkpoints
 
 UNITS = ("auto", "haplotype", "animal")
 _DRAWN_TOGETHER = 1024
@@ -67,6 +71,13 @@ class Rows:
         is_held = np.isin(self.animals, chosen)
         return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
+    def digest(self, chromosomes: StrArray) -> str:
+        """Return the start of a SHA-256 of all that is learned from, with the chromosome of each marker (markers,)."""
+        found = hashlib.sha256("\n".join([str(self.states.shape), *map(str, chromosomes)]).encode())
+        for part in (self.states, self.animals, self.values, self.known):
+            found.update(np.ascontiguousarray(part))
+        return found.hexdigest()[:16]
+
 
 class DeepGenerator(Generator, ABC):
     """A generator with a network: reads rows and conditions, draws states, and returns them as genotypes.
@@ -111,6 +122,13 @@ class DeepGenerator(Generator, ABC):
 
     def fit(self, cohort: Cohort) -> Self:
         """Learn from the cohort's haplotypes or genotypes, and from its records."""
+        return self._fit(cohort, None)
+
+    def fit_resumably(self, cohort: Cohort, checkpoints: Checkpoints) -> Self:
+        """Learn what `fit` does, to the byte, going on from the state that an earlier training kept."""
+        return self._fit(cohort, checkpoints)
+
+    def _fit(self, cohort: Cohort, checkpoints: Checkpoints | None) -> Self:
         self._check_common()
         self._check()
         torch = _torch(self.threads, self._name)
@@ -118,10 +136,25 @@ class DeepGenerator(Generator, ABC):
         cohort = cohort.canonical()
         rows = self._rows(cohort)
         self.markers_, self.n_states_ = cohort.genotypes.markers, rows.n_states
+        checkpoint = None if checkpoints is None else checkpoints(self._identity(rows, device))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
-            self._learn(rows, _encoded(rows.values, rows.known, device), device)
+            self._learn(rows, _encoded(rows.values, rows.known, device), checkpoint)
         return self
+
+    def _identity(self, rows: Rows, device: torch.device) -> dict[str, str]:
+        """Return all that the bytes of a training depend on; threads and device are those that are used."""
+        import torch
+
+        return {
+            "generator": self._name,
+            **{name: str(value) for name, value in self.get_params().items()},
+            "threads": str(torch.get_num_threads()),
+            "device": device.type,
+            "data": rows.digest(self.markers_.chromosomes),
+            "genialearn": importlib.metadata.version("genialearn"),
+            "torch": importlib.metadata.version("torch"),
+        }
 
     def sample(
         self, n_animals: int, *, conditions: pd.DataFrame | None = None, rng: np.random.Generator
@@ -155,8 +188,8 @@ class DeepGenerator(Generator, ABC):
         """Raise `SettingError` for settings of this generator that are out of range."""
 
     @abstractmethod
-    def _learn(self, rows: Rows, conditions: Tensor, device: torch.device) -> None:
-        """Train on rows and their encoded conditions (rows, 2 traits)."""
+    def _learn(self, rows: Rows, conditions: Tensor, checkpoint: Checkpoint | None) -> None:
+        """Train on rows and their encoded conditions (rows, 2 traits), which are on the device to be used."""
 
     @abstractmethod
     def _draw(self, conditions: Tensor, generator: torch.Generator) -> Int8Array:

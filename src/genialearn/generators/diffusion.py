@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from genialearn.neural.checkpoints import Checkpoint
+
 _FIRST_BETA, _LAST_BETA = 1e-4, 0.02
 _NARROWEST, _WIDEST = 256, 8192
 _CALIBRATION_ROWS = 1000
@@ -131,7 +133,7 @@ class PCADiffusion(DeepGenerator):
         check_at_least("pca-diffusion sampling_steps", self.sampling_steps, 2)
         check_at_least("pca-diffusion patience", self.patience, 1)
 
-    def _learn(self, rows: Rows, conditions: Tensor, device: torch.device) -> None:
+    def _learn(self, rows: Rows, conditions: Tensor, checkpoint: Checkpoint | None) -> None:
         import torch
 
         from genialearn.neural.denoising import Denoiser, DenoisingLoss, NoiseSchedule
@@ -139,15 +141,15 @@ class PCADiffusion(DeepGenerator):
 
         self.components_ = chromosome_components(rows.states, self.markers_.chromosomes, self.variance)
         scores = np.concatenate([part.scores(rows.states) for part in self.components_], axis=1)
-        self.schedule_ = NoiseSchedule.linear(self.noise_steps, _FIRST_BETA, _LAST_BETA, device)
+        self.schedule_ = NoiseSchedule.linear(self.noise_steps, _FIRST_BETA, _LAST_BETA, conditions.device)
         network = Denoiser(
             scores.shape[1],
             hidden=widths(self.hidden, "pca-diffusion hidden", lambda: _default_hidden(scores.shape[1])),
             n_conditions=conditions.shape[1],
             schedule=self.schedule_,
-        ).to(device)
+        ).to(conditions.device)
         loss = DenoisingLoss(
-            torch.from_numpy(scores).to(device),
+            torch.from_numpy(scores).to(conditions.device),
             conditions,
             self.schedule_,
             self.target == "velocity",
@@ -155,7 +157,7 @@ class PCADiffusion(DeepGenerator):
         )
         settings = LoopSettings(self.epochs, self.patience, 0, self.batch, self.learning_rate, self.average)
         training = HeldOutTraining(network, loss, settings, self.seed)
-        self.network_, self.history_ = training.run(*rows.held_out(self.held_out, self.seed))
+        self.network_, self.history_ = training.run(*rows.held_out(self.held_out, self.seed), checkpoint)
         if self.decode == "sample":
             self.thresholds_ = self._thresholds(rows, scores, conditions)
 

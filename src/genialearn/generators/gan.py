@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genialearn.neural.adversarial import AdversarialSettings
+    from genialearn.neural.checkpoints import Checkpoint
     from genialearn.neural.windows import WindowCritics
 
 _WIDEST, _NARROWEST = 4096, 64
@@ -37,33 +38,33 @@ class _Adversarial(DeepGenerator):
         if self.latent is not None:
             check_at_least(f"{self._name} latent", self.latent, 1)
 
-    def _learn(self, rows: Rows, conditions: Tensor, device: torch.device) -> None:
+    def _learn(self, rows: Rows, conditions: Tensor, checkpoint: Checkpoint | None) -> None:
         from genialearn.neural.adversarial import AdversarialTraining, StateCritic, StateGenerator
         from genialearn.neural.one_hot import StateTensor
         from genialearn.neural.windows import MomentTargets
 
-        data = StateTensor.of(rows.states, rows.n_states, device)
+        data = StateTensor.of(rows.states, rows.n_states, conditions.device)
         generator = StateGenerator(
             rows.n_markers,
             rows.n_states,
             latent=self.latent or (256 if rows.n_markers > _MANY_MARKERS else 128),
             hidden=widths(self.hidden, f"{self._name} hidden", lambda: self._default_hidden(rows.size)),
             n_conditions=conditions.shape[1],
-        ).to(device)
+        ).to(conditions.device)
         critic = StateCritic(
             rows.n_markers,
             rows.n_states,
             hidden=widths(self.critic_hidden, f"{self._name} critic_hidden", lambda: self._default_critic(rows.size)),
             n_conditions=conditions.shape[1],
             windows=self._window_critics(rows, conditions.shape[1]),
-        ).to(device)
+        ).to(conditions.device)
         settings = self._training()
         compares = settings.frequency_weight > 0 or settings.linkage_weight > 0
         targets = MomentTargets.of(data, self.markers_.chromosomes) if compares else None
         training = AdversarialTraining(
             generator, critic, data, conditions, targets=targets, settings=settings, seed=self.seed
         )
-        self.network_, self.history_ = training.run()
+        self.network_, self.history_ = training.run(checkpoint)
 
     def _draw(self, conditions: Tensor, generator: torch.Generator) -> Int8Array:
         from genialearn.neural.gumbel import draw_states

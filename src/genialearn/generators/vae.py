@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from genialearn.neural.checkpoints import Checkpoint
+
 _MANY_MARKERS = 20_000
 
 
@@ -97,7 +99,7 @@ class VAE(DeepGenerator):
         if self.latent is not None:
             check_at_least("vae latent", self.latent, 1)
 
-    def _learn(self, rows: Rows, conditions: Tensor, device: torch.device) -> None:
+    def _learn(self, rows: Rows, conditions: Tensor, checkpoint: Checkpoint | None) -> None:
         from genialearn.neural.held_out import HeldOutTraining, LoopSettings
         from genialearn.neural.one_hot import StateTensor
         from genialearn.neural.variational import EvidenceLoss, VariationalAutoencoder
@@ -110,12 +112,12 @@ class VAE(DeepGenerator):
             latent=self.latent or (256 if many else 128),
             hidden=widths(self.hidden, "vae hidden", lambda: default),
             n_conditions=conditions.shape[1],
-        ).to(device)
-        data = StateTensor.of(rows.states, rows.n_states, device)
+        ).to(conditions.device)
+        data = StateTensor.of(rows.states, rows.n_states, conditions.device)
         loss = EvidenceLoss(data, conditions, self.beta, self.condition_dropout)
         settings = LoopSettings(self.epochs, self.patience, self.warm_up, self.batch, self.learning_rate, average=0.0)
         training = HeldOutTraining(network, loss, settings, self.seed)
-        self.network_, self.history_ = training.run(*rows.held_out(self.held_out, self.seed))
+        self.network_, self.history_ = training.run(*rows.held_out(self.held_out, self.seed), checkpoint)
 
     def _draw(self, conditions: Tensor, generator: torch.Generator) -> Int8Array:
         import torch

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from genialearn.neural.averaging import MovingAverage
+from genialearn.neural.checkpoints import Checkpoint, State, Unkept, random_state, set_random_state
 from genialearn.neural.conditions import with_dropout
 from genialearn.neural.gumbel import gumbel_softmax, linear_schedule, straight_through
 from genialearn.neural.held_out import batches, check_finite
@@ -205,13 +206,18 @@ class AdversarialTraining:
         betas = (0.5, 0.9)
         self._steps = torch.optim.Adam(generator.parameters(), lr=settings.learning_rate, betas=betas)
         self._critic_steps = torch.optim.Adam(critic.parameters(), lr=settings.critic_learning_rate, betas=betas)
+        self._history: list[dict[str, float]] = []
 
-    def run(self) -> tuple[StateGenerator, list[dict[str, float]]]:
-        """Return the averaged generator after the last epoch, and the history of both losses."""
-        history = []
-        for epoch in range(self._settings.epochs):
+    def run(self, checkpoint: Checkpoint | None = None) -> tuple[StateGenerator, list[dict[str, float]]]:
+        """Return the averaged generator after the last epoch, and the history of both losses.
+
+        Goes on from the state that the checkpoint holds, and keeps its own there after every epoch.
+        """
+        checkpoint = checkpoint or Unkept()
+        self._restore(checkpoint.load())
+        for epoch in range(len(self._history), self._settings.epochs):
             losses, critic_losses = self._one_epoch(epoch)
-            history.append(
+            self._history.append(
                 {
                     "epoch": float(epoch),
                     "training_loss": check_finite(float(np.mean(losses)), epoch),
@@ -219,7 +225,31 @@ class AdversarialTraining:
                     "temperature": self._temperature(epoch),
                 }
             )
-        return self._average.network.eval(), history
+            checkpoint.save(self._state)
+        return self._average.network.eval(), self._history
+
+    def _state(self) -> State:
+        """Return all that the next epoch depends on."""
+        return {
+            "generator": self._generator.state_dict(),
+            "critic": self._critic.state_dict(),
+            "average": self._average.state(),
+            "steps": self._steps.state_dict(),
+            "critic_steps": self._critic_steps.state_dict(),
+            "random": random_state(self._noise, self._rng),
+            "history": self._history,
+        }
+
+    def _restore(self, state: State | None) -> None:
+        if state is None:
+            return
+        self._generator.load_state_dict(state["generator"])
+        self._critic.load_state_dict(state["critic"])
+        self._average.restore(state["average"])
+        self._steps.load_state_dict(state["steps"])
+        self._critic_steps.load_state_dict(state["critic_steps"])
+        set_random_state(state["random"], self._noise, self._rng)
+        self._history = state["history"]
 
     def _temperature(self, epoch: int) -> float:
         share = epoch / max(self._settings.epochs - 1, 1)

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 import torch
 from torch import nn
 
+from genialearn.neural.checkpoints import State
+
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
@@ -41,3 +43,13 @@ class MovingAverage(Generic[AnyModule]):
             mean.lerp_(now, 1 - decay)
         for kept, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
             kept.copy_(buffer)
+
+    def state(self) -> State:
+        """Return what `restore` needs to go on; of a network that is its own average, nothing."""
+        return {"steps": self._steps, "network": self.network.state_dict()} if self._decay else {}
+
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        if state:
+            self._steps = state["steps"]
+            self.network.load_state_dict(state["network"])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from genialearn._arrays import IntArray
 from genialearn.errors import ConvergenceError
 from genialearn.neural.averaging import MovingAverage
+from genialearn.neural.checkpoints import Checkpoint, State, Unkept, random_state, set_random_state
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 _HELD_OUT_SEED = 0
@@ -93,29 +94,67 @@ class HeldOutTraining(Generic[AnyModule]):
         self._rng = np.random.default_rng(seed)
         self._average = MovingAverage(network, settings.average)
         self._optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+        self._history: list[dict[str, float]] = []
+        self._best: dict[str, Tensor] = {}
+        self._best_loss, self._best_epoch = float("inf"), 0
 
-    def run(self, training: IntArray, held_out: IntArray) -> tuple[AnyModule, list[dict[str, float]]]:
-        """Return the averaged network at its best epoch on the rows held out (else the last) and the history."""
-        history: list[dict[str, float]] = []
-        best, best_loss, best_epoch = self._state(), float("inf"), 0
-        for epoch in range(self._settings.epochs):
+    def run(
+        self, training: IntArray, held_out: IntArray, checkpoint: Checkpoint | None = None
+    ) -> tuple[AnyModule, list[dict[str, float]]]:
+        """Return the averaged network at its best epoch on the rows held out (else the last) and the history.
+
+        Goes on from the state that the checkpoint holds, and keeps its own there after every epoch.
+        """
+        checkpoint = checkpoint or Unkept()
+        self._restore(checkpoint.load())
+        while not self._is_over():
+            epoch = len(self._history)
             entry = {"epoch": float(epoch), "training_loss": self._one_epoch(epoch, training)}
-            history.append(entry)
-            if not len(held_out):
-                continue
-            entry["validation_loss"] = check_finite(self._loss_of(held_out), epoch)
-            if epoch < min(self._settings.warm_up, self._settings.epochs - 1):
-                continue
-            if entry["validation_loss"] < best_loss:
-                best, best_loss, best_epoch = self._state(), entry["validation_loss"], epoch
-            elif epoch - best_epoch >= self._settings.patience:
-                break
-        if len(held_out):
-            self._average.network.load_state_dict(best)
-        return self._average.network.eval(), history
+            if len(held_out):
+                entry["validation_loss"] = check_finite(self._loss_of(held_out), epoch)
+                self._compare(entry["validation_loss"], epoch)
+            self._history.append(entry)
+            checkpoint.save(self._state)
+        if self._best:
+            self._average.network.load_state_dict(self._best)
+        return self._average.network.eval(), self._history
 
-    def _state(self) -> dict[str, Tensor]:
-        return {name: value.detach().clone() for name, value in self._average.network.state_dict().items()}
+    def _is_over(self) -> bool:
+        """Return whether all epochs are done, or nothing has become better for too long."""
+        n_epochs = len(self._history)
+        waited = n_epochs - 1 - self._best_epoch if self._best else 0
+        return n_epochs >= self._settings.epochs or waited >= self._settings.patience
+
+    def _compare(self, loss: float, epoch: int) -> None:
+        """Keep the weights where none were better since training is warm."""
+        is_warm = epoch >= min(self._settings.warm_up, self._settings.epochs - 1)
+        if is_warm and loss < self._best_loss:
+            weights = self._average.network.state_dict()
+            self._best = {name: value.detach().clone() for name, value in weights.items()}
+            self._best_loss, self._best_epoch = loss, epoch
+
+    def _state(self) -> State:
+        """Return all that the next epoch depends on."""
+        return {
+            "network": self._network.state_dict(),
+            "average": self._average.state(),
+            "optimiser": self._optimiser.state_dict(),
+            "random": random_state(self._generator, self._rng),
+            "history": self._history,
+            "best": self._best,
+            "best_loss": self._best_loss,
+            "best_epoch": self._best_epoch,
+        }
+
+    def _restore(self, state: State | None) -> None:
+        if state is None:
+            return
+        self._network.load_state_dict(state["network"])
+        self._average.restore(state["average"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        set_random_state(state["random"], self._generator, self._rng)
+        self._history, self._best = state["history"], state["best"]
+        self._best_loss, self._best_epoch = state["best_loss"], state["best_epoch"]
 
     def _one_epoch(self, epoch: int, training: IntArray) -> float:
         self._network.train()

@@ -1,0 +1,166 @@
+"""Training that is kept in a file and goes on from it, to the same bytes as if it had never stopped.
+
+torch is imported only where a file is read or written, so that models without networks can name the protocols.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checkable
+
+from genialearn import _files
+from genialearn.errors import FileFormatError, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from genialearn.cohorts import Cohort
+
+State: TypeAlias = dict[str, Any]
+"""Tensors, numbers, texts and None in dictionaries, lists and tuples: what can be read without running any code."""
+
+Identity: TypeAlias = Mapping[str, str]
+"""What a training is, by name: another one in anything doesn't go on from its state."""
+
+_KIND = "genialearn training 1"
+_WRITING_SHARE = 0.05
+_UNREADABLE = (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, LookupError, AttributeError, TypeError)
+
+
+class Checkpoint(Protocol):
+    """Where the state of one training is kept."""
+
+    def load(self) -> State | None:
+        """Return the state to go on from, None where training begins."""
+
+    def save(self, state: Callable[[], State]) -> None:
+        """Keep what `state` gives, if enough has been done since the last time."""
+
+
+Checkpoints: TypeAlias = Callable[[Identity], Checkpoint]
+"""From what a training is to where its state is kept."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A generator that learns step by step, and can go on where it was stopped."""
+
+    def fit_resumably(self, cohort: Cohort, checkpoints: Checkpoints) -> Self:
+        """Learn what `fit` does, going on from the state that an earlier training kept."""
+
+
+class Unkept:
+    """A checkpoint that keeps nothing."""
+
+    def load(self) -> State | None:
+        """Return None."""
+        return None
+
+    def save(self, state: Callable[[], State]) -> None:
+        """Do nothing."""
+
+
+class CheckpointFile:
+    """A file that holds the last state of a training; it is replaced whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file.
+    identity
+        Of the training.
+    seconds
+        Between two writings at least; longer where they would take more than a twentieth of the time.
+    """
+
+    def __init__(self, path: Path | str, identity: Identity, *, seconds: float = 60.0) -> None:
+        self._path, self._identity, self._seconds = Path(path), dict(identity), seconds
+        self._next = time.monotonic() + seconds
+
+    def load(self) -> State | None:
+        """Return the state in the file, None where there is no file.
+
+        Raises
+        ------
+        InputError
+            Where it is no checkpoint, or that of another training.
+        """
+        if not self._path.exists():
+            return None
+        content = _read(self._path)
+        _check_identity(self._path, self._identity, content["identity"])
+        state: State = content["state"]
+        return state
+
+    def save(self, state: Callable[[], State]) -> None:
+        """Replace the file, if the last time was long enough ago."""
+        started = time.monotonic()
+        if started < self._next:
+            return
+        import torch
+
+        with _files.writing(self._path, "wb") as handle:
+            torch.save({"kind": _KIND, "identity": self._identity, "state": state()}, handle)
+        now = time.monotonic()
+        self._next = now + max(self._seconds, (now - started) / _WRITING_SHARE)
+
+
+def random_state(noise: torch.Generator, rng: np.random.Generator) -> State:
+    """Return the state of a training's two sources of randomness, and of torch's own."""
+    import torch
+
+    return {"noise": noise.get_state(), "order": rng.bit_generator.state, "torch": torch.get_rng_state()}
+
+
+def set_random_state(state: State, noise: torch.Generator, rng: np.random.Generator) -> None:
+    """Put all three back to a state of `random_state`."""
+    import torch
+
+    noise.set_state(state["noise"])
+    rng.bit_generator.state = state["order"]
+    torch.set_rng_state(state["torch"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint: tensors and plain values, nothing else is ever read."""
+    import torch
+
+    try:
+        with path.open("rb") as handle:
+            content = torch.load(handle, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise _files.os_error(error, path) from error
+    except _UNREADABLE as error:
+        raise _no_checkpoint(path) from error
+    if not isinstance(content, dict) or content.get("kind") != _KIND:
+        raise _no_checkpoint(path)
+    return content
+
+
+def _no_checkpoint(path: Path) -> FileFormatError:
+    return FileFormatError(
+        str(path),
+        expected="a checkpoint of genialearn generate",
+        found="another file",
+        advice="Name a file that doesn't exist yet, and training begins there.",
+    )
+
+
+def _check_identity(path: Path, ours: Identity, theirs: Identity) -> None:
+    """Raise `InputError` where a checkpoint is of another training."""
+    differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    if differing:
+        raise InputError(
+            str(path),
+            expected=f"a checkpoint of {_described(ours, differing)}",
+            found=f"one of {_described(theirs, differing)}",
+            advice="Repeat the command that wrote it, or name another file to begin anew.",
+        )
+
+
+def _described(identity: Identity, names: list[str]) -> str:
+    return ", ".join(f"{name} {identity.get(name, 'unknown')}" for name in names)
