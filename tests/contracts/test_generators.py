@@ -19,11 +19,26 @@ from genialearn.generators import CATALOGUE
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, MarkerMap, allele_frequencies, dosages
 from phased_cohorts import phased_cohort, with_alleles_swapped, with_markers_reordered, without_phase
 
+_NETWORK: dict[str, Any] = {"batch": 32, "learning_rate": 5e-3, "threads": 1, "device": "cpu"}
+_ADVERSARIAL = {**_NETWORK, "latent": 8, "hidden": (32,), "critic_hidden": (32,)}
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "boltzmann": {"hidden": 4, "reach": 4, "steps": 150, "chains": 80, "sweeps": 20, "donors": 40},
     "mosaic": {"neighbours": 8},
+    "vae": {**_NETWORK, "latent": 4, "hidden": (32,), "warm_up": 2, "epochs": 15},
+    "gan": {**_ADVERSARIAL, "latent": 4, "hidden": (16,), "critic_learning_rate": 5e-3, "batch": 16, "epochs": 20},
+    "wgan-gp": {**_ADVERSARIAL, "critic_steps": 2, "epochs": 15},
+    "wgan-gp-local": {
+        **_ADVERSARIAL,
+        "critic_steps": 1,
+        "window": 8,
+        "frequency_weight": 3.0,
+        "average": 0.8,
+        "epochs": 15,
+    },
+    "pca-diffusion": {**_NETWORK, "hidden": (16,), "sampling_steps": 5, "noise_steps": 100, "epochs": 4},
 }
-"""Settings that make a generator fast enough for this suite; a deep one is tested only where it is named here."""
+"""Settings that make a generator fast enough for this suite."""
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "markov, order 2": ("markov", {"order": 2}),
@@ -45,7 +60,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Further settings of generators of the catalogue that promise the same."""
 
-NAMES = [*(name for name, entry in CATALOGUE.items() if entry.family != "deep" or name in SETTINGS), *VARIANTS]
+NAMES = [*CATALOGUE, *VARIANTS]
 
 FREQUENCY_ERROR = 0.08
 """Mean difference of allele frequencies among 200 artificial animals from those of the training: drift of a few parents
