@@ -16,7 +16,7 @@ from genialearn.errors import SettingError
 def phased(tmp_path: Path, genialearn: Callable[..., object]) -> Path:
     folder = tmp_path / "herd"
     answer = genialearn(
-        "simulate", str(folder), "--animals", "60", "--markers", "120", "--n-traits", "1", "--phased", "--quiet"
+        "simulate", str(folder), "--animals", "90", "--markers", "120", "--n-traits", "1", "--phased", "--quiet"
     )
     assert 0 == answer.code
     return folder
@@ -38,10 +38,37 @@ def test_from_animals_to_the_page(phased: Path, tmp_path: Path, genialearn: Call
     assert (0, "") == (judged.code, judged.err)
     assert f"report: {out / 'report.html'}" == judged.out.splitlines()[-1]
     assert len(pd.read_csv(out / "judgement.tsv", sep="\t")) == len(judged.out.splitlines()) - 2
+    assert '<section id="use">' not in (out / "report.html").read_text(encoding="utf-8")
 
     again = genialearn("judge", str(phased), str(art), "--out", str(out), "--quiet")
     assert 3 == again.code
     assert "found one that has results. Choose another --out, or replace it with --force." in again.err
+
+
+def test_use_in_genomic_prediction(phased: Path, tmp_path: Path, genialearn: Callable[..., object]) -> None:
+    """Records are drawn, or asked for where the artificial animals have conditions."""
+    art, out = tmp_path / "art", tmp_path / "judged"
+    words = ("generate", str(phased), "--model", "mosaic", "--holdout", "0.5", "--setting", "neighbours=20")
+    assert 0 == genialearn(*words, "--out", str(art), "--quiet").code
+    judged = genialearn("judge", str(phased), str(art), "--use", "--out", str(out), "--quiet")
+    assert (0, "") == (judged.code, judged.err)
+    assert judged.out.splitlines()[-2].startswith("Trained on artificial animals, GBLUP predicts real records with r ")
+    table = pd.read_csv(out / "usefulness.tsv", sep="\t")
+    assert {"drawn"} == set(table["records"])
+    assert '<section id="use">' in (out / "report.html").read_text(encoding="utf-8")
+
+    [trait] = set(table["trait"])
+    ids = [line.split()[1] for line in (art / "genotypes.fam").read_text().splitlines()]
+    asked = "".join(f"{name}\t{place % 7}\n" for place, name in enumerate(ids))
+    (art / "conditions.tsv").write_text(f"id\t{trait}\n{asked}")
+    assert 0 == genialearn("judge", str(phased), str(art), "--use", "--out", str(out), "--force", "--quiet").code
+    assert {"asked"} == set(pd.read_csv(out / "usefulness.tsv", sep="\t")["records"])
+
+    (phased / "traits.tsv").unlink()
+    without = genialearn("judge", str(phased), str(art), "--use", "--out", str(tmp_path / "other"), "--quiet")
+    assert 3 == without.code
+    assert "expected a quantitative trait with records of 30 animals learned from" in " ".join(without.err.split())
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_vcf_is_enough(phased: Path, tmp_path: Path, genialearn: Callable[..., object]) -> None:

@@ -49,7 +49,7 @@ OPTIONS = {
         *INPUT,
         *RUNNING,
     ],
-    "judge": ["REAL", "ARTIFICIAL", "--holdout", "--out", *RUNNING],
+    "judge": ["REAL", "ARTIFICIAL", "--holdout", "--use", "--out", *RUNNING],
     "report": ["RUN", "--debug"],
 }
 

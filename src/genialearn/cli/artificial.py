@@ -107,6 +107,14 @@ def judge(
             "identifiers of REAL, one a line. Default: holdout.txt in ARTIFICIAL.",
         ),
     ] = None,
+    use: Annotated[
+        bool,
+        typer.Option(
+            "--use",
+            help="Also train genomic prediction on the artificial animals, and test it on real ones; REAL needs "
+            "records. Takes as long as some seven fits of GBLUP.",
+        ),
+    ] = False,
     out: opt.Results = Path("runs/judge"),
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
@@ -115,7 +123,7 @@ def judge(
     debug: opt.Debug = False,
 ) -> None:
     """Compare artificial animals with real ones: how faithful, how private; into a table and a page."""
-    show(Display(quiet=quiet), real, artificial, out, holdout=holdout, seed=seed, threads=threads, force=force)
+    show(Display(quiet=quiet), real, artificial, out, holdout=holdout, use=use, seed=seed, threads=threads, force=force)
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,7 @@ class Wishes:
     conditions: pd.DataFrame | None = None
     holdout: float | StrArray | None = None
     settings: dict[str, Any] | None = None
+    checkpoint: Path | None = None
 
 
 def draw(
@@ -135,7 +144,6 @@ def draw(
     """Learn from a cohort, write artificial animals, and say what they are."""
     from genialearn.cohorts import read_genotyped
     from genialearn.experiments.generation import generate as draw_animals
-    checkpoint: Path | None = None
     from genialearn.experiments.generation import refuse_occupied
 
     refuse_occupied(out, force=force)
@@ -168,6 +176,7 @@ def show(
     out: Path,
     *,
     holdout: Path | None = None,
+    use: bool = False,
     seed: int,
     threads: int,
     force: bool,
@@ -183,6 +192,7 @@ def show(
             artificial,
             out,
             holdout=holdout,
+            use=use,
             seed=seed,
             threads=threads,
             force=force,

@@ -22,14 +22,16 @@ from genialearn.experiments.generation import HOLDOUT, PROVENANCE, held_out, rea
 from genialearn.experiments.portrait import portrait
 from genialearn.experiments.result_folder import ResultFolder
 from genialearn.experiments.runs import RUN
+from genialearn.experiments.usefulness import read_asked, shared_traits, usefulness
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
 from genialearn.judging import Samples
 from genialearn.judging.judge import judged
 
 KIND = "judge"
-TABLE, PORTRAIT = "judgement.tsv", "portrait.json"
+CONDITIONS = "conditions.tsv"
+TABLE, PORTRAIT, USE = "judgement.tsv", "portrait.json", "usefulness.tsv"
 Progress = Callable[[str, float], None]
-_STAGES = {"read": "reading", "judge": "judging", "portray": "drawing", "write": "writing"}
+_STAGES = {"read": "reading", "judge": "judging", "use": "predicting", "portray": "drawing", "write": "writing"}
 
 
 def judge_folders(
@@ -38,6 +40,7 @@ def judge_folders(
     out: Path | str,
     *,
     holdout: Path | str | None = None,
+    use: bool = False,
     seed: int = 1,
     threads: int = 0,
     force: bool = False,
@@ -57,6 +60,9 @@ def judge_folders(
     holdout
         Real animals that weren't learned from: as `real`, or a text file with identifiers of `real`, one a line;
         None for `holdout.txt` in the folder of artificial animals.
+    use
+        Whether genomic prediction is trained on them too, and tested on real animals, which need records; this fills
+        `usefulness.tsv`.
     seed
         Of everything random.
     threads
@@ -88,15 +94,24 @@ def judge_folders(
             training, others = _real(Path(real), _holdout_of(Path(artificial), holdout))
             drawn = read_animals(artificial)
             sets = dict(zip(("training", "holdout", "artificial"), (training, others, drawn), strict=True))
+            asked = _asked(Path(artificial), drawn) if use else None
+            if use:
+                shared_traits(training, others, asked=asked, n_artificial=len(drawn))
             rng = np.random.default_rng([seed, 5])
             samples = Samples.of(*_phased_or_not(sets), rng=rng)
         with watch.stage("judge"):
             table = judged(samples, rng=rng)
+        learned: dict[str, pd.DataFrame] = {}
+        if use:
+            with watch.stage("use"):
+                rng = np.random.default_rng([seed, 7])
+                learned[USE] = usefulness(training, others, drawn.genotypes, conditions=asked, rng=rng)
         with watch.stage("portray"):
             pictures = portrait(samples, rng=np.random.default_rng([seed, 6]))
         with folder.replaced() as part:
             with watch.stage("write"):
-                _files.write_table(part / TABLE, table)
+                for name, content in {TABLE: table, **learned}.items():
+                    _files.write_table(part / name, content)
                 _files.write_json(part / PORTRAIT, pictures)
             told = {
                 "kind": KIND,
@@ -111,7 +126,7 @@ def judge_folders(
                 "machine": machine.describe_machine(),
                 "stages": watch.stages,
                 "peak_rss_mib": round(memory.peak_mib(), 1),
-                "tables": [TABLE, PORTRAIT],
+                "tables": [TABLE, PORTRAIT, *learned],
             }
             _files.write_json(part / RUN, told)
         progress("done", 1.0)
@@ -141,6 +156,12 @@ def _real(real: Path, holdout: Path) -> tuple[Cohort, Cohort]:
     others = read_animals(holdout)
     common = np.isin(cohort.animals.astype(str), others.animals.astype(str))
     return (cohort.select(~common) if common.any() else cohort), others
+
+
+def _asked(artificial: Path, drawn: Cohort) -> pd.DataFrame | None:
+    """Return the values asked for of each artificial animal, shape (animals, traits); None where none were."""
+    conditions = artificial / CONDITIONS
+    return read_asked(conditions).reindex(drawn.animals) if conditions.is_file() else None
 
 
 def _phased_or_not(

@@ -11,6 +11,7 @@ from typing import Any
 from genialearn.errors import FileFormatError
 from genialearn.judging import METRICS, worse_by
 from genialearn.report.reading import part, read_object, read_table
+from genialearn.report.usefulness import TraitUse, read_uses, use_words
 from genialearn.report.wording import count, decimal
 
 COLUMNS = ("metric", "part", "value", "real_against_real", "se")
@@ -62,12 +63,15 @@ class Judgement:
         Rows of `judgement.tsv`.
     run, portrait
         `run.json` and `portrait.json`.
+    uses
+        What `usefulness.tsv` says; nothing where it wasn't asked for.
     """
 
     folder: Path
     figures: tuple[Figure, ...]
     run: dict[str, Any]
     portrait: dict[str, Any]
+    uses: tuple[TraitUse, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Judgement:
@@ -87,7 +91,8 @@ class Judgement:
         table = table[table["metric"].isin(list(METRICS))]
         rows = zip(*(table[name] for name in COLUMNS), worse_by(table), strict=True)
         figures = tuple(Figure(*row) for row in rows)
-        return cls(folder, figures, run, read_object(folder / "portrait.json"))
+        uses = read_uses(folder / "usefulness.tsv")
+        return cls(folder, figures, run, read_object(folder / "portrait.json"), uses)
 
     def find(self, metric: str, which: str = "") -> Figure | None:
         """Return a figure, or None where the table lacks it."""
@@ -119,6 +124,8 @@ def judgement_lines(folder: Path) -> Iterator[str]:
     for figure in judgement.figures:
         name = f"{figure.metric} {figure.part}".strip()
         yield f"{name}\t{decimal(figure.value)}\treal {decimal(figure.real)}\tse {decimal(figure.se)}"
+    if judgement.uses:
+        yield use_words(judgement.uses)
 
 
 def title(judgement: Judgement) -> str:

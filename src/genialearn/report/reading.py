@@ -18,7 +18,10 @@ from genialearn.report.wording import count
 _Part = TypeVar("_Part")
 
 _TEXT_COLUMNS = frozenset(
-    {"trait", "model", "split", "metric", "reference", "verdict", "stage", "error", "message", "part"},
+    (
+        *("trait", "model", "split", "metric", "reference", "verdict", "stage", "error", "message", "part"),
+        *("figure", "records"),
+    )
 )
 _KINDS = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false"}
 _DAMAGED = "Was the file edited by hand? Repeating the command writes it anew."
