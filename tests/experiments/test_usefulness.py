@@ -192,6 +192,14 @@ class TestUsefulness:
         assert figure(table, "marker_effects")["artificial"] < -0.9
         assert figure(table, "r", "fat")["artificial"] > 0.3
 
+    def test_top_markers_are_those_of_either_sign(self) -> None:
+        training, holdout = halves()
+        copies = named_as_artificial(dosages(training.genotypes), training)
+        opposite = -own_records(training)
+        table = usefulness(training, holdout, copies, conditions=opposite, rng=np.random.default_rng(1))
+
+        assert (-1, 1) == pytest.approx([figure(table, name)["artificial"] for name in ("gwas_z", "gwas_top")])
+
     def test_the_order_of_animals_asked_for_is_theirs(self) -> None:
         training, holdout = halves()
         copies = named_as_artificial(dosages(training.genotypes), training)
@@ -380,7 +388,8 @@ class TestAugmentation:
         by_size = table.groupby("n_real")["real"].mean()
         assert by_size[60] < by_size[120]
 
-    def test_the_generator_sees_the_chosen_animals_alone(self) -> None:
+    def watched(self, training: Cohort, **settings: object) -> tuple[pd.DataFrame, list[Cohort]]:
+        """Return the table, and what the generators have learned from."""
         seen = []
 
         class Watching(Independent):
@@ -389,12 +398,26 @@ class TestAugmentation:
                 super().fit(cohort)
                 return self
 
-        training, holdout = halves()
-        augmentation(training, holdout, lambda seed: Watching(), sizes=[60], n_artificial=30, seeds=[1, 2])
+        table = augmentation(training, halves()[1], lambda seed: Watching(), sizes=[60], n_artificial=30, **settings)  # type: ignore[arg-type]
+        return table, seen
+
+    def test_the_generator_sees_the_chosen_animals_alone(self) -> None:
+        training = halves()[0]
+        _, seen = self.watched(training, seeds=[1, 2])
+
         assert [60, 60] == [len(cohort) for cohort in seen]
         assert set(seen[0].animals) != set(seen[1].animals)
         assert set(seen[0].animals) < set(training.animals)
         assert ("", "") == tuple(trait.fixed for trait in seen[0].traits)
+
+    def test_records_of_animals_that_were_not_chosen_do_not_matter(self) -> None:
+        training = replace(halves()[0], records=halves()[0].records.with_fixed(""))
+        table, [chosen] = self.watched(training, seeds=[1])
+        values = training.records.values.copy()
+        values[~np.isin(training.animals, chosen.animals)] *= -7
+        other, _ = self.watched(replace(training, records=replace(training.records, values=values)), seeds=[1])
+
+        pd.testing.assert_frame_equal(table, other)
 
     def test_copies_with_drawn_records_add_nothing(self) -> None:
         """What the n animals' own model says of the n animals again: no information, and no gain beyond chance."""

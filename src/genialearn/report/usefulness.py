@@ -15,8 +15,8 @@ COLUMNS = ("trait", "figure", "real", "artificial", "real_against_real", "se", "
 
 COMPARED = {
     "marker_effects": "marker effects, r",
-    "gwas_z": "association, r of z",
-    "gwas_top": "top hundredth of markers shared",
+    "gwas_z": "association, r",
+    "gwas_top": "top 1 % shared",
     "h2": "heritability",
 }
 """Figures of the table that stand beside those of real animals, and their headings."""
@@ -94,13 +94,14 @@ def read_uses(path: Path) -> tuple[TraitUse, ...]:
 
 def use_words(uses: Sequence[TraitUse]) -> str:
     """Return how well predictions from artificial animals do, in two sentences."""
-    artificial, real = (float(np.nanmean([getattr(use["r"], kind) for use in uses])) for kind in ("artificial", "real"))
+    kinds = ("artificial", "real", "real_against_real")
+    artificial, real, likewise = (float(np.nanmean([getattr(use["r"], kind) for use in uses])) for kind in kinds)
     mean = "" if len(uses) == 1 else f", means over {count(len(uses), 'trait')}"
     worse = sum(use.is_worse for use in uses)
     return (
         f"Trained on artificial animals, GBLUP predicts real records with r = {decimal(artificial)}, trained on as "
-        f"many real ones with {decimal(real)}{mean}. In {worse} of {count(len(uses), 'trait')} that is worse by more "
-        f"than three standard errors of the difference."
+        f"many real ones with {decimal(real)}, or {decimal(likewise)} where their records are made likewise{mean}. In "
+        f"{worse} of {count(len(uses), 'trait')} r is lower than of real ones by more than three standard errors."
     )
 
 
