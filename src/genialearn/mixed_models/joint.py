@@ -34,6 +34,14 @@ _ROUNDING = 1e-12
 _CHUNK = 4096
 """Records whose blocks are factorised at a time."""
 
+_MOST_UNKNOWNS = 3_000
+"""Eigenvectors times traits in the preconditioner: a matrix of so many rows is factorised once."""
+
+
+def eigenvectors_used(n_traits: int) -> int:
+    """Return how many eigenvectors of the dominant part of G the preconditioner takes at most."""
+    return max(1, _MOST_UNKNOWNS // n_traits)
+
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _times_blocks(
@@ -183,7 +191,7 @@ class JointSystem:
     genetic, residual
         S_g and S_e, positive definite, shape (traits, traits).
     part
-        The dominant part of G.
+        The dominant part of G, largest eigenvalues first; the preconditioner takes as many as it has room for.
     """
 
     def __init__(
@@ -197,7 +205,8 @@ class JointSystem:
         observed: BoolArray = np.isfinite(cohort.records.values)
         self._root_weights = np.where(observed, np.sqrt(cohort.records.weights), 0.0)
         self._least_squares, self._values = self._without_fixed_effects()
-        self._factor = (part.vectors * np.sqrt(part.values)).astype(np.float64)
+        few = eigenvectors_used(len(genetic))
+        self._factor = (part.vectors[:, :few] * np.sqrt(part.values[:few])).astype(np.float64)
         self._rest = max(float(np.mean(kernel.diagonal() - np.sum(self._factor**2, axis=1))), 0.0)
         self._whitening = Whitening.of(self._root_weights, residual, self._rest * genetic)
         self._fixed = _FixedEffects([self._incidence(pattern) for pattern in self._patterns], self._whitening)

@@ -14,6 +14,7 @@ from genialearn.cohorts import Cohort
 from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, PackedGenotypes
 from genialearn.genotypes.matrix import BLOCK_WIDTH
 from genialearn.mixed_models.iterative import RANK
+from genialearn.mixed_models.joint import eigenvectors_used
 from genialearn.mixed_models.records import Pattern
 from genialearn.mixed_models.scores import PROBES
 from genialearn.mixed_models.stochastic import DEFLATED_FROM, number_of_probes
@@ -221,12 +222,13 @@ def covariance_bytes(sizes: Sizes, solver: str) -> int:
 
 
 def joint_bytes(sizes: Sizes, solver: str) -> int:
-    """Return the bytes of the joint model: a matrix a kind of record, and its preconditioner's."""
+    """Return the bytes of the joint model: a matrix a kind of record, and its preconditioner's as it is made."""
     n, t = sizes.n_animals, sizes.n_traits
     kinds = min(n, 1 << min(len(sizes.patterns), 40))
-    inner = _HELD_BY_JOINT * (RANK * t) ** 2
-    held = kinds * t**2 + inner + n * (3 * RANK + _HELD_BY_GRADIENTS * t)
-    return _kept_bytes(sizes, solver) + _NUMBER * held + _product_bytes(sizes, t)
+    rank = min(RANK, n, eigenvectors_used(t))
+    making = (_HELD_BY_JOINT - 1) * (rank * t) ** 2 + 2 * n * rank
+    held = kinds * t**2 + (rank * t) ** 2 + n * (RANK // 2 + rank + _HELD_BY_GRADIENTS * t)
+    return _kept_bytes(sizes, solver) + _NUMBER * (held + making) + _product_bytes(sizes, t)
 
 
 def reliability_bytes(sizes: Sizes) -> int:

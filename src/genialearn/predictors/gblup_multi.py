@@ -16,10 +16,6 @@ from genialearn.mixed_models.joint import JointModel, JointSystem
 from genialearn.predictors.gblup import GBLUP, kernel_of
 from genialearn.relationships import GenomicRelationships
 
-_MOST_UNKNOWNS = 3_000
-"""Eigenvectors times traits in the preconditioner: a matrix of so many rows is factorised once."""
-
-
 _FORMED, _BY_PRODUCTS = 1e-10, 1e-6
 """Relative residual of the joint system: products with a formed G are float64, others right to about 1e-7."""
 
@@ -121,10 +117,8 @@ def solve_jointly(
     genetic, residual
         S_g and S_e, shape (traits, traits).
     """
-    few = max(1, _MOST_UNKNOWNS // len(cohort.traits))
-    dominant = LowRank(part.values[:few], part.vectors[:, :few])
     tolerance = _FORMED if isinstance(kernel, Dense) else _BY_PRODUCTS
-    return JointSystem(cohort, kernel, genetic, residual, dominant).solve(tolerance=tolerance)
+    return JointSystem(cohort, kernel, genetic, residual, part).solve(tolerance=tolerance)
 
 
 def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, joint: JointModel) -> FloatArray:
