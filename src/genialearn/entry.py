@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +27,8 @@ class Entry(Generic[Made]):
         One line for `--help` and the report.
     library, extra
         Optional library that it needs, and the group that installs it.
+    preset
+        Settings of the class that it is made with, unless others are given.
     """
 
     module: str
@@ -35,6 +37,7 @@ class Entry(Generic[Made]):
     summary: str
     library: str = ""
     extra: str = ""
+    preset: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Callable[..., Made]:
         """Return the class."""
@@ -62,4 +65,4 @@ class Entry(Generic[Made]):
         known = sorted(inspect.signature(model).parameters)
         for setting in own:
             check_known(f"setting of {name}", setting, known)
-        return model(**{**{key: value for key, value in common.items() if key in known}, **own})
+        return model(**{**{key: value for key, value in common.items() if key in known}, **self.preset, **own})

@@ -15,15 +15,18 @@ from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.contracts import GenotypeGenerator, HasLogLikelihood
 from genialearn.errors import AlignmentError, NotFittedError, SettingError
-from genialearn.generators import CATALOGUE
+from genialearn.generators import CATALOGUE, make_generator
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, MarkerMap, allele_frequencies, dosages
 from phased_cohorts import phased_cohort, with_alleles_swapped, with_markers_reordered, without_phase
+
+_SMALL_MACHINE = {"hidden": 4, "reach": 4, "steps": 150, "chains": 80, "sweeps": 20, "donors": 40}
 
 _NETWORK: dict[str, Any] = {"batch": 32, "learning_rate": 5e-3, "threads": 1, "device": "cpu"}
 _ADVERSARIAL = {**_NETWORK, "latent": 8, "hidden": (32,), "critic_hidden": (32,)}
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "boltzmann": {"hidden": 4, "reach": 4, "steps": 150, "chains": 80, "sweeps": 20, "donors": 40},
+    "boltzmann": _SMALL_MACHINE,
+    "families": {"founder_settings": _SMALL_MACHINE},
     "mosaic": {"neighbours": 8},
     "vae": {**_NETWORK, "latent": 4, "hidden": (32,), "warm_up": 2, "epochs": 15},
     "gan": {**_ADVERSARIAL, "latent": 4, "hidden": (16,), "critic_learning_rate": 5e-3, "batch": 16, "epochs": 20},
@@ -100,7 +103,7 @@ def model_and_settings(name: str) -> tuple[str, dict[str, Any]]:
 
 def unfitted(name: str) -> Any:
     model, settings = model_and_settings(name)
-    return CATALOGUE[model].load()(**settings)
+    return make_generator(model, settings)
 
 
 @cache

@@ -127,6 +127,71 @@ class TestPedigree:
             GeneDrop(structure="pedigree").fit(replace(phased_cohort(), pedigree=alone))
 
 
+class TestGenerationsOfAPedigree:
+    def test_parents_alone_are_founders(self) -> None:
+        generator = GeneDrop(structure="pedigree", generations=1).fit(herd_of_grandchildren())
+        (descent,) = descent_of(generator, 3, seed=2)
+
+        assert (3, 4) == (len(descent.couples.sires), len(descent.founders))
+        assert set(np.concatenate(descent.couples)) == set(range(4))
+
+    def test_grandparents_too(self) -> None:
+        generator = GeneDrop(structure="pedigree", generations=2).fit(herd_of_grandchildren())
+        (descent,) = descent_of(generator, 3, seed=2)
+
+        assert (7, 4) == (len(descent.couples.sires), len(descent.founders))
+        whole = descent_of(GeneDrop(structure="pedigree").fit(herd_of_grandchildren()), 3, seed=2)
+        assert len(whole[0].founders) == len(descent.founders)
+
+
+class TestFoundersThatAnotherGeneratorDraws:
+    def test_alleles_come_from_drawn_founders(self) -> None:
+        """Every founder is drawn all of ones, so nothing is left of the training animals."""
+        ones = np.ones((80, 60), dtype=np.int8)
+        generator = GeneDrop(generations=1, founders="copying").fit(phased_cohort())
+        generator._source.model_ = None  # type: ignore[union-attr]
+        generator._source.sample = lambda n, rng: phased(ones[: 2 * n], generator.markers_)  # type: ignore[union-attr]
+
+        drawn = generator.sample(30, rng=np.random.default_rng(1))
+
+        assert (drawn.alleles() == 1).all()
+
+    def test_half_sibs_share_more_than_others(self) -> None:
+        cohort = phased_cohort(200, (60,))
+        generator = GeneDrop(structure="pedigree", generations=1, founders="copying").fit(cohort)
+        (descent,) = descent_of(generator, 200, seed=3)
+        paternal = generator.sample(200, rng=np.random.default_rng(3)).alleles()[0::2]
+        sire = descent.couples.sires[descent.wanted - len(descent.founders)]
+
+        alike = (paternal[:, None] == paternal[None]).mean(axis=2)
+        half_sibs = (sire[:, None] == sire[None]) & ~np.eye(200, dtype=bool)
+        others = sire[:, None] != sire[None]
+        assert alike[half_sibs].mean() > alike[others].mean() + 0.1
+
+    def test_settings_reach_it(self) -> None:
+        generator = GeneDrop(founders="mosaic", founder_settings={"neighbours": 7}).fit(phased_cohort())
+
+        assert 7 == generator._source.neighbours  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize("name", ["nobody", "gene-drop", "families"])
+    def test_an_unknown_one_is_refused(self, name: str) -> None:
+        with pytest.raises(SettingError, match=r"^founders: expected"):
+            GeneDrop(founders=name).fit(phased_cohort())
+
+    def test_one_without_phase_is_refused(self) -> None:
+        with pytest.raises(SettingError, match=r"^founders: expected a generator that draws haplotypes, found"):
+            GeneDrop(founders="copula").fit(phased_cohort())
+
+
+def herd_of_grandchildren() -> Cohort:
+    """Return three animals whose parents and grandparents aren't among them."""
+    names = ["cow000", "cow001", "cow002", "sire", "dam1", "dam2", "dam3", "a", "b", "c", "d"]
+    sires = np.array([3, 3, 3, 7, 7, 7, 7, -1, -1, -1, -1])
+    dams = np.array([4, 5, 6, 8, 9, 10, 10, -1, -1, -1, -1])
+    pedigree = Pedigree(as_ids(names), sires, dams, np.full(11, np.nan), as_ids([""] * 11))
+    return replace(phased_cohort().select(slice(0, 3)), pedigree=pedigree)
+
+
 class TestSettings:
     @pytest.mark.parametrize(("setting", "value"), [("structure", "herd"), ("generations", 0), ("sires", 0)])
     def test_out_of_range(self, setting: str, value: object) -> None:

@@ -49,6 +49,13 @@ CATALOGUE: Mapping[str, Entry[GenotypeGenerator]] = {
         "pedigree",
         "descendants of the training animals by simulated meioses; needs phased genotypes",
     ),
+    "families": Entry(
+        "genialearn.generators.gene_drop",
+        "GeneDrop",
+        "pedigree",
+        "offspring of artificial parents by boltzmann, in families as in the pedigree; needs phased genotypes",
+        preset={"structure": "pedigree", "generations": 1, "founders": "boltzmann"},
+    ),
     "vae": Entry(
         "genialearn.generators.vae",
         "VAE",
