@@ -37,6 +37,21 @@ def phased_herd(seed: int = 1, n_animals: int = N_ANIMALS, name: str = "cow") ->
     return HaplotypeMatrix.of(as_ids([f"{name}{row:02d}" for row in range(n_animals)]), markers, alleles)
 
 
+def large_herd(n_animals: int = 200, n_markers: int = 3000) -> HaplotypeMatrix:
+    """Return random alleles on ten chromosomes: what memory depends on is their number."""
+    per_chromosome = n_markers // 10
+    markers = MarkerMap(
+        as_ids([f"s{column:04d}" for column in range(n_markers)]),
+        as_ids(np.repeat(np.arange(1, 11), per_chromosome)),
+        np.zeros(n_markers),
+        np.tile(50_000 * np.arange(1, per_chromosome + 1), 10),
+        as_ids(["A"] * n_markers),
+        as_ids(["T"] * n_markers),
+    )
+    alleles = np.random.default_rng(3).integers(0, 2, (2 * n_animals, n_markers), dtype=np.int8)
+    return HaplotypeMatrix.of(as_ids([f"cow{row:03d}" for row in range(n_animals)]), markers, alleles)
+
+
 def write_phased_herd(folder: Path, *, traits: bool = False, pedigree: bool = False) -> HaplotypeMatrix:
     """Write a cohort folder, and return its haplotypes."""
     herd = phased_herd()

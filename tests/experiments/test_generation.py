@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
-from phased_herd import N_ANIMALS, N_MARKERS, N_SIRES, write_phased_herd
+from phased_herd import N_ANIMALS, N_MARKERS, N_SIRES, large_herd, write_phased_herd
 
 from genialearn.cohorts import Cohort, CohortFiles, read_animals, read_genotyped
 from genialearn.errors import AlignmentError, FileFormatError, InputError, SettingError
 from genialearn.experiments.generation import generate, held_out, read_conditions, read_holdout
-from genialearn.genotypes import dosages
+from genialearn.genotypes import dosages, write_vcf
 from genialearn.neural.checkpoints import CheckpointFile
 
 
@@ -194,3 +196,33 @@ class EveryEpoch(CheckpointFile):
     def save(self, state: Any) -> None:
         self._next = 0.0
         super().save(state)
+
+
+class TestMemory:
+    @pytest.mark.parametrize("model", ["vae", "wgan-gp"])
+    def test_what_is_said_is_what_a_process_takes(self, model: str, tmp_path: Path) -> None:
+        pytest.importorskip("torch")
+        write_vcf(tmp_path / "herd.vcf", large_herd())
+        settings = ("--setting", "epochs=2", "--setting", "device=cpu", "--threads", "1")
+        words = ("generate", "herd.vcf", "--model", model, *settings, "--out", "art")
+        done = subprocess.run(
+            [sys.executable, "-m", "genialearn", *words], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+
+        told = json.loads((tmp_path / "art" / "generator.json").read_text())
+        assert pytest.approx(told["peak_rss_mib"] / 1024, rel=0.25) == told["memory_gib"]
+        assert f"memory: about {told['memory_gib']:.1f} of " in done.stderr
+        assert f" GiB for generator {model}\n" in done.stderr
+
+    def test_too_much_is_refused_before_anything_is_computed(
+        self, cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("genialearn.experiments.machine.usable_memory_gib", lambda: 0.25)
+        monkeypatch.setattr("genialearn.generators.mosaic.Mosaic.fit", None)
+        with pytest.raises(
+            InputError,
+            match=r"^memory: expected about 0\.3 GiB for generator mosaic, found 0\.2 GiB that this process may use\. "
+            r"Use fewer animals or markers, a smaller generator such as mosaic or copula, or a machine with 1 GiB\.$",
+        ):
+            generate(cohort, tmp_path / "art", model="mosaic")
+        assert not (tmp_path / "art").exists()

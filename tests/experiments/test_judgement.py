@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from phased_herd import N_MARKERS, phased_herd, write_phased_herd
+from phased_herd import N_MARKERS, large_herd, phased_herd, write_phased_herd
 
 from genialearn.cohorts import read_animals
 from genialearn.errors import InputError, SettingError
@@ -88,4 +90,32 @@ def test_what_cannot_be_judged(herd: Path, artificial: Path, tmp_path: Path) -> 
         judge_folders(herd, tmp_path / "nowhere", tmp_path / "out", holdout=herd)
     with pytest.raises(InputError, match="expected a new folder, or one of genialearn judge, found another folder"):
         judge_folders(herd, artificial, herd, force=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_memory_that_is_said_is_what_a_process_takes(tmp_path: Path) -> None:
+    herd = large_herd(300)
+    write_vcf(tmp_path / "real.vcf", herd.select(animals=slice(0, 100)))
+    write_vcf(tmp_path / "others.vcf", herd.select(animals=slice(100, 200)))
+    write_vcf(tmp_path / "art.vcf", herd.select(animals=slice(200, 300)))
+    words = ("judge", "real.vcf", "art.vcf", "--holdout", "others.vcf", "--out", "out", "--threads", "1")
+    done = subprocess.run(
+        [sys.executable, "-m", "genialearn", *words], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    told = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert pytest.approx(told["peak_rss_mib"] / 1024, rel=0.25) == told["memory_gib"]
+    assert f"memory: about {told['memory_gib']:.1f} of " in done.stderr
+
+
+def test_too_much_memory_is_refused(
+    herd: Path, artificial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genialearn.experiments.machine.usable_memory_gib", lambda: 0.25)
+    with pytest.raises(
+        InputError,
+        match=r"^memory: expected about 0\.3 GiB to judge, found 0\.2 GiB that this process may use\. Judge fewer "
+        r"animals or markers, or a machine with 1 GiB\.$",
+    ):
+        judge_folders(herd, artificial, tmp_path / "out")
     assert not (tmp_path / "out").exists()

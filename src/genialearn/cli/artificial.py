@@ -157,6 +157,7 @@ def draw(
             threads=threads,
             force=force,
             command=opt.command_line(),
+            announce=lambda memory: display.say(memory.line()),
             progress=lambda what, share: progress(what, round(100 * share), 100),
         )
     kind = "phased animals" if found.phased else "animals"
@@ -197,6 +198,7 @@ def show(
             threads=threads,
             force=force,
             command=opt.command_line(),
+            announce=lambda memory: display.say(memory.line()),
             progress=lambda what, share: progress(what, round(100 * share), 100),
         )
     path = render_judgement(out)

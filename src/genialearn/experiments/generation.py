@@ -21,7 +21,9 @@ from genialearn.contracts import GenotypeGenerator
 from genialearn.errors import AlignmentError, FileFormatError, InputError, SettingError, examples
 from genialearn.experiments import machine
 from genialearn.experiments.costs import MemoryWatch, Stopwatch
+from genialearn.experiments.memory import Memory
 from genialearn.generators import CATALOGUE, make_generator
+from genialearn.generators.memory import Sizes, needed_bytes
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, write_plink, write_vcf
 from genialearn.neural.checkpoints import CheckpointFile, Resumable
 from genialearn.records import tables
@@ -78,6 +80,7 @@ def generate(
     force: bool = False,
     checkpoint: Path | str | None = None,
     command: str = "",
+    announce: Callable[[Memory], None] = lambda memory: None,
     progress: Progress = lambda what, share: None,
 ) -> Generation:
     """Fit a generator and write artificial animals: genotypes, haplotypes where it knows them, and how they were made.
@@ -110,13 +113,15 @@ def generate(
         once the animals are written. For generators that learn step by step.
     command
         The command line, for the record.
+    announce
+        Told what memory is needed, before anything is learned.
     progress
         Told what runs.
 
     Raises
     ------
     InputError
-        Where anything is unusable or `out` is occupied; nothing is written then.
+        Where anything is unusable, `out` is occupied, or memory isn't enough; nothing is written then.
     """
     model = suitable(cohort) if model == AUTO else check_known("model", model, CATALOGUE)
     folder = Path(out)
@@ -130,6 +135,9 @@ def generate(
     _refuse_unphased(generator, training, model)
     _refuse_unknown_traits(generator, conditions, training, model)
     learn = _learning(generator, checkpoint, model)
+    needed = _memory(generator, Sizes.of(cohort, len(training), n_animals), model)
+    announce(needed)
+    needed.check()
     with MemoryWatch() as memory, machine.limited_threads(n_threads):
         watch = Stopwatch(lambda stage: progress(_STAGES[stage], 0.0), memory.peak_mib)
         with watch.stage("fit"):
@@ -150,6 +158,7 @@ def generate(
                 "conditions": [] if conditions is None else list(conditions.columns),
                 "versions": {"genialearn": importlib.metadata.version("genialearn"), **machine.library_versions()},
                 "machine": machine.describe_machine(),
+                "memory_gib": round(needed.needed_gib, 3),
                 "stages": watch.stages,
                 "peak_rss_mib": round(memory.peak_mib(), 1),
             }
@@ -175,6 +184,11 @@ def _learning(
             advice="Leave --checkpoint out.",
         )
     return partial(generator.fit_resumably, checkpoints=partial(CheckpointFile, checkpoint))
+
+
+def _memory(generator: GenotypeGenerator, sizes: Sizes, model: str) -> Memory:
+    smaller = "Use fewer animals or markers, a smaller generator such as mosaic or copula"
+    return Memory(needed_bytes(generator, sizes), f"for generator {model}", smaller)
 
 
 def _write(

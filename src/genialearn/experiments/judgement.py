@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from genialearn.errors import InputError
 from genialearn.experiments import machine
 from genialearn.experiments.costs import MemoryWatch, Stopwatch
 from genialearn.experiments.generation import HOLDOUT, PROVENANCE, held_out, read_holdout
+from genialearn.experiments.memory import JudgedSizes, Memory, judged_bytes
 from genialearn.experiments.portrait import portrait
 from genialearn.experiments.result_folder import ResultFolder
 from genialearn.experiments.runs import RUN
@@ -26,6 +28,9 @@ from genialearn.experiments.usefulness import read_asked, shared_traits, usefuln
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
 from genialearn.judging import Samples
 from genialearn.judging.judge import judged
+from genialearn.mixed_models.memory import Sizes, needed_bytes
+from genialearn.mixed_models.records import patterns
+from genialearn.mixed_models.solvers import choose_solver
 
 KIND = "judge"
 CONDITIONS = "conditions.tsv"
@@ -45,6 +50,7 @@ def judge_folders(
     threads: int = 0,
     force: bool = False,
     command: str = "",
+    announce: Callable[[Memory], None] = lambda memory: None,
     progress: Progress = lambda what, share: None,
 ) -> pd.DataFrame:
     """Judge artificial animals, and write the table, what the page draws, and how it was done.
@@ -71,6 +77,8 @@ def judge_folders(
         Whether a judgement that is there already is replaced.
     command
         The command line, for the record.
+    announce
+        Told what memory is needed, before anything is compared.
     progress
         Told what runs.
 
@@ -82,7 +90,7 @@ def judge_folders(
     Raises
     ------
     InputError
-        Where anything is unusable or `out` is occupied; nothing is written then.
+        Where anything is unusable, `out` is occupied, or memory isn't enough; nothing is written then.
     """
     folder = ResultFolder(Path(out), KIND)
     folder.check_free(force=force)
@@ -97,6 +105,9 @@ def judge_folders(
             asked = _asked(Path(artificial), drawn) if use else None
             if use:
                 shared_traits(training, others, asked=asked, n_artificial=len(drawn))
+            needed = _memory(training, others, drawn, use=use)
+            announce(needed)
+            needed.check()
             rng = np.random.default_rng([seed, 5])
             samples = Samples.of(*_phased_or_not(sets), rng=rng)
         with watch.stage("judge"):
@@ -124,6 +135,7 @@ def judge_folders(
                 "paths": {"real": str(Path(real).resolve()), "artificial": str(Path(artificial).resolve())},
                 "versions": {"genialearn": importlib.metadata.version("genialearn"), **machine.library_versions()},
                 "machine": machine.describe_machine(),
+                "memory_gib": round(needed.needed_gib, 3),
                 "stages": watch.stages,
                 "peak_rss_mib": round(memory.peak_mib(), 1),
                 "tables": [TABLE, PORTRAIT, *learned],
@@ -131,6 +143,17 @@ def judge_folders(
             _files.write_json(part / RUN, told)
         progress("done", 1.0)
     return table
+
+
+def _memory(training: Cohort, holdout: Cohort, artificial: Cohort, *, use: bool) -> Memory:
+    """Return what judging needs, and where they are used GBLUP on the animals learned from or the artificial ones."""
+    needed = judged_bytes(JudgedSizes.of(training, holdout, artificial))
+    if use:
+        n_most, sizes = max(len(training), len(artificial)), Sizes.of(training, patterns(training))
+        full = tuple(replace(pattern, n_records=n_most) for pattern in sizes.patterns)
+        largest = replace(sizes, n_animals=n_most, n_genotyped=n_most, patterns=full)
+        needed = max(needed, needed_bytes(largest, choose_solver(training)))
+    return Memory(needed, "to judge", "Judge fewer animals or markers")
 
 
 def _holdout_of(artificial: Path, given: Path | str | None) -> Path:

@@ -18,6 +18,7 @@ from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, MissingExtraError, SettingError
 from genialearn.generators.conditions import AskedTraits
 from genialearn.generators.generator import Generator, haplotypes_of
+from genialearn.generators.memory import Sizes
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, dosages
 
 if TYPE_CHECKING:
@@ -28,6 +29,38 @@ if TYPE_CHECKING:
 
 UNITS = ("auto", "haplotype", "animal")
 _DRAWN_TOGETHER = 1024
+
+_ARRAYS_OF_A_DRAW = 5
+"""Arrays (rows, markers times states) while states are drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What the layers of a network follow from.
+
+    Parameters
+    ----------
+    n_states
+        2 of haplotypes, 3 of animals.
+    n_conditions
+        Numbers that describe what is asked for.
+    chromosomes
+        Of each marker, shape (markers,).
+    """
+
+    n_states: int
+    n_conditions: int
+    chromosomes: StrArray
+
+    @property
+    def n_markers(self) -> int:
+        """How many columns there are."""
+        return len(self.chromosomes)
+
+    @property
+    def size(self) -> int:
+        """Numbers in a one-hot row: markers times states."""
+        return self.n_markers * self.n_states
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +87,6 @@ class Rows:
     values: FloatArray
     known: BoolArray
 
-    @property
-    def n_markers(self) -> int:
-        """How many columns there are."""
-        return int(self.states.shape[1])
-
-    @property
-    def size(self) -> int:
-        """Numbers in a one-hot row: markers times states."""
-        return self.n_markers * self.n_states
-
     def held_out(self, share: float, seed: int) -> tuple[IntArray, IntArray]:
         """Return the rows to train on and those to stop by; the haplotypes of an animal stay together."""
         n_animals = int(self.animals.max()) + 1
@@ -75,7 +98,7 @@ class Rows:
         """Return the start of a SHA-256 of all that is learned from, with the chromosome of each marker (markers,)."""
         found = hashlib.sha256("\n".join([str(self.states.shape), *map(str, chromosomes)]).encode())
         for part in (self.states, self.animals, self.values, self.known):
-            found.update(np.ascontiguousarray(part))
+            found.update(np.ascontiguousarray(part).data)
         return found.hexdigest()[:16]
 
 
@@ -183,6 +206,29 @@ class DeepGenerator(Generator, ABC):
         states = np.asarray(np.concatenate(parts), dtype=np.int8)
         return self._as_animals(np.asfortranarray(states))
 
+    def needed_bytes(self, sizes: Sizes) -> int:
+        """Return about the bytes of the host's memory that torch, the rows, and training or a draw take together."""
+        self._check_common()
+        self._check()
+        torch = _torch(self.threads, self._name)
+        from genialearn.neural.memory import LIBRARY, row_bytes
+
+        by_haplotype = sizes.phased if self.unit == "auto" else self.unit == "haplotype"
+        of_each = np.repeat(np.arange(len(sizes.chromosomes)), sizes.chromosomes).astype(object)
+        layout = Layout(2 if by_haplotype else 3, 2 * sizes.n_traits, of_each)
+        n_rows = sizes.n_training * (2 if by_haplotype else 1)
+        n_drawn = sizes.n_drawn * (2 if by_haplotype else 1)
+        held = LIBRARY + n_rows * layout.n_markers
+        drawing = row_bytes(min(n_drawn, _DRAWN_TOGETHER), layout.size, arrays=_ARRAYS_OF_A_DRAW)
+        if _device(self.device).type != "cpu":
+            return held + 2 * n_drawn * layout.n_markers
+        with torch.device("meta"):
+            return held + max(self._training_bytes(layout, n_rows), drawing + 2 * n_drawn * layout.n_markers)
+
+    @abstractmethod
+    def _training_bytes(self, layout: Layout, n_rows: int) -> int:
+        """Return about the bytes of the networks in training on so many rows; torch makes tensors without numbers."""
+
     @abstractmethod
     def _check(self) -> None:
         """Raise `SettingError` for settings of this generator that are out of range."""
@@ -194,6 +240,9 @@ class DeepGenerator(Generator, ABC):
     @abstractmethod
     def _draw(self, conditions: Tensor, generator: torch.Generator) -> Int8Array:
         """Return states (rows, markers), one row for each of the encoded conditions (rows, 2 traits)."""
+
+    def _layout(self, rows: Rows, conditions: Tensor) -> Layout:
+        return Layout(rows.n_states, conditions.shape[1], self.markers_.chromosomes)
 
     def _check_common(self) -> None:
         check_known(f"{self._name} unit", self.unit, UNITS)

@@ -9,18 +9,29 @@ import numpy as np
 
 from genialearn._arrays import Float32Array, FloatArray, Int8Array
 from genialearn._checks import check_at_least, check_between, check_known
-from genialearn.generators.components import Thresholds, chromosome_components, exceedances, rounded
-from genialearn.generators.deep import DeepGenerator, Rows, widths
+from genialearn.generators.components import (
+    Thresholds,
+    chromosome_components,
+    component_bytes,
+    exceedances,
+    expected_components,
+    rounded,
+)
+from genialearn.generators.deep import DeepGenerator, Layout, Rows, widths
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from genialearn.neural.checkpoints import Checkpoint
+    from genialearn.neural.denoising import Denoiser, NoiseSchedule
 
 _FIRST_BETA, _LAST_BETA = 1e-4, 0.02
 _NARROWEST, _WIDEST = 256, 8192
 _CALIBRATION_ROWS = 1000
+
+_ARRAYS = 20
+"""Arrays (rows of a batch, components) of a step, or of draws for the thresholds while all of training is kept."""
 
 
 class PCADiffusion(DeepGenerator):
@@ -136,18 +147,13 @@ class PCADiffusion(DeepGenerator):
     def _learn(self, rows: Rows, conditions: Tensor, checkpoint: Checkpoint | None) -> None:
         import torch
 
-        from genialearn.neural.denoising import Denoiser, DenoisingLoss, NoiseSchedule
+        from genialearn.neural.denoising import DenoisingLoss
         from genialearn.neural.held_out import HeldOutTraining, LoopSettings
 
         self.components_ = chromosome_components(rows.states, self.markers_.chromosomes, self.variance)
         scores = np.concatenate([part.scores(rows.states) for part in self.components_], axis=1)
-        self.schedule_ = NoiseSchedule.linear(self.noise_steps, _FIRST_BETA, _LAST_BETA, conditions.device)
-        network = Denoiser(
-            scores.shape[1],
-            hidden=widths(self.hidden, "pca-diffusion hidden", lambda: _default_hidden(scores.shape[1])),
-            n_conditions=conditions.shape[1],
-            schedule=self.schedule_,
-        ).to(conditions.device)
+        self.schedule_ = self._schedule(conditions.device)
+        network = self._network(scores.shape[1], conditions.shape[1], self.schedule_).to(conditions.device)
         loss = DenoisingLoss(
             torch.from_numpy(scores).to(conditions.device),
             conditions,
@@ -160,6 +166,40 @@ class PCADiffusion(DeepGenerator):
         self.network_, self.history_ = training.run(*rows.held_out(self.held_out, self.seed), checkpoint)
         if self.decode == "sample":
             self.thresholds_ = self._thresholds(rows, scores, conditions)
+
+    def _schedule(self, device: torch.device) -> NoiseSchedule:
+        from genialearn.neural.denoising import NoiseSchedule
+
+        return NoiseSchedule.linear(self.noise_steps, _FIRST_BETA, _LAST_BETA, device)
+
+    def _network(self, n_components: int, n_conditions: int, schedule: NoiseSchedule) -> Denoiser:
+        from genialearn.neural.denoising import Denoiser
+
+        return Denoiser(
+            n_components,
+            hidden=widths(self.hidden, "pca-diffusion hidden", lambda: _default_hidden(n_components)),
+            n_conditions=n_conditions,
+            schedule=schedule,
+        )
+
+    def _training_bytes(self, layout: Layout, n_rows: int) -> int:
+        import torch
+
+        from genialearn.neural.memory import BEST, row_bytes, trained_bytes
+
+        sizes = np.unique(layout.chromosomes, return_counts=True)[1].tolist()
+        n_components = sum(expected_components(size, n_rows, self.variance) for size in sizes)
+        network = self._network(n_components, layout.n_conditions, self._schedule(torch.device("meta")))
+        calibrates = self.decode == "sample" and self.calibrate
+        n_together = max(min(self.batch, n_rows), _CALIBRATION_ROWS if calibrates else 0)
+        step = row_bytes(n_together, n_components, arrays=_ARRAYS)
+        scores = row_bytes(n_rows, n_components, arrays=2)
+        return (
+            trained_bytes(network, further=BEST + (1 if self.average else 0))
+            + step
+            + scores
+            + component_bytes(sizes, n_rows)
+        )
 
     def _thresholds(self, rows: Rows, scores: Float32Array, conditions: Tensor) -> list[Thresholds]:
         """Return the thresholds of every chromosome, from at most 1,000 rows of the training data and as many draws."""

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 from genialearn._arrays import Int8Array
 from genialearn._checks import check_at_least, check_between
 from genialearn.errors import SettingError
-from genialearn.generators.deep import DeepGenerator, Rows, doubling, widths
+from genialearn.generators.deep import DeepGenerator, Layout, Rows, doubling, widths
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from genialearn.neural.adversarial import AdversarialSettings
+    from genialearn.neural.adversarial import AdversarialSettings, StateCritic, StateGenerator
     from genialearn.neural.checkpoints import Checkpoint
     from genialearn.neural.windows import WindowCritics
 
 _WIDEST, _NARROWEST = 4096, 64
 _MANY_MARKERS = 20_000
+
+_ARRAYS, _WINDOW_ARRAYS, _PAIR_ARRAYS = 30, 6, 5
+"""Arrays of a step: (rows of a batch, markers times states), the same of windows, and (rows, pairs of markers)."""
 
 
 class _Adversarial(DeepGenerator):
@@ -39,32 +42,56 @@ class _Adversarial(DeepGenerator):
             check_at_least(f"{self._name} latent", self.latent, 1)
 
     def _learn(self, rows: Rows, conditions: Tensor, checkpoint: Checkpoint | None) -> None:
-        from genialearn.neural.adversarial import AdversarialTraining, StateCritic, StateGenerator
+        from genialearn.neural.adversarial import AdversarialTraining
         from genialearn.neural.one_hot import StateTensor
         from genialearn.neural.windows import MomentTargets
 
         data = StateTensor.of(rows.states, rows.n_states, conditions.device)
-        generator = StateGenerator(
-            rows.n_markers,
-            rows.n_states,
-            latent=self.latent or (256 if rows.n_markers > _MANY_MARKERS else 128),
-            hidden=widths(self.hidden, f"{self._name} hidden", lambda: self._default_hidden(rows.size)),
-            n_conditions=conditions.shape[1],
-        ).to(conditions.device)
-        critic = StateCritic(
-            rows.n_markers,
-            rows.n_states,
-            hidden=widths(self.critic_hidden, f"{self._name} critic_hidden", lambda: self._default_critic(rows.size)),
-            n_conditions=conditions.shape[1],
-            windows=self._window_critics(rows, conditions.shape[1]),
-        ).to(conditions.device)
+        layout = self._layout(rows, conditions)
+        generator = self._generator(layout).to(conditions.device)
+        critic = self._critic(layout).to(conditions.device)
         settings = self._training()
-        compares = settings.frequency_weight > 0 or settings.linkage_weight > 0
-        targets = MomentTargets.of(data, self.markers_.chromosomes) if compares else None
+        targets = MomentTargets.of(data, layout.chromosomes) if settings.compares else None
         training = AdversarialTraining(
             generator, critic, data, conditions, targets=targets, settings=settings, seed=self.seed
         )
         self.network_, self.history_ = training.run(checkpoint)
+
+    def _generator(self, layout: Layout) -> StateGenerator:
+        from genialearn.neural.adversarial import StateGenerator
+
+        return StateGenerator(
+            layout.n_markers,
+            layout.n_states,
+            latent=self.latent or (256 if layout.n_markers > _MANY_MARKERS else 128),
+            hidden=widths(self.hidden, f"{self._name} hidden", lambda: self._default_hidden(layout.size)),
+            n_conditions=layout.n_conditions,
+        )
+
+    def _critic(self, layout: Layout) -> StateCritic:
+        from genialearn.neural.adversarial import StateCritic
+
+        return StateCritic(
+            layout.n_markers,
+            layout.n_states,
+            hidden=widths(self.critic_hidden, f"{self._name} critic_hidden", lambda: self._default_critic(layout.size)),
+            n_conditions=layout.n_conditions,
+            windows=self._window_critics(layout),
+        )
+
+    def _training_bytes(self, layout: Layout, n_rows: int) -> int:
+        from genialearn.neural.memory import row_bytes, trained_bytes
+        from genialearn.neural.windows import LAGS
+
+        settings, critic = self._training(), self._critic(layout)
+        batch = min(self.batch, n_rows)
+        step = row_bytes(batch, layout.size, arrays=_ARRAYS)
+        if critic.windows is not None:
+            step += row_bytes(batch, critic.windows.n_seen, arrays=_WINDOW_ARRAYS)
+        if settings.compares:
+            step += row_bytes(batch, len(LAGS) * layout.n_markers, arrays=_PAIR_ARRAYS)
+        averaged = 1 if settings.average else 0
+        return trained_bytes(self._generator(layout), critic, further=averaged) + step
 
     def _draw(self, conditions: Tensor, generator: torch.Generator) -> Int8Array:
         from genialearn.neural.gumbel import draw_states
@@ -84,7 +111,7 @@ class _Adversarial(DeepGenerator):
     def _training(self) -> AdversarialSettings:
         """Return how both are trained."""
 
-    def _window_critics(self, rows: Rows, n_conditions: int) -> WindowCritics | None:
+    def _window_critics(self, layout: Layout) -> WindowCritics | None:
         return None
 
 
@@ -283,13 +310,13 @@ class WassersteinGAN(_Adversarial):
     def _default_critic(self, size: int) -> Sequence[int]:
         return doubling(min(size / 8, _WIDEST), 3, least=_NARROWEST)[::-1]
 
-    def _window_critics(self, rows: Rows, n_conditions: int) -> WindowCritics | None:
+    def _window_critics(self, layout: Layout) -> WindowCritics | None:
         if not self.window:
             return None
         from genialearn.neural.windows import WindowCritics, window_columns
 
-        columns = window_columns(self.markers_.chromosomes, self.window)
-        return WindowCritics(columns, rows.n_states, n_conditions, self.window_hidden)
+        columns = window_columns(layout.chromosomes, self.window)
+        return WindowCritics(columns, layout.n_states, layout.n_conditions, self.window_hidden)
 
     def _training(self) -> AdversarialSettings:
         from genialearn.neural.adversarial import AdversarialSettings

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 from genialearn._arrays import Int8Array
 from genialearn._checks import check_at_least, check_between, check_known
-from genialearn.generators.deep import DeepGenerator, Rows, widths
+from genialearn.generators.deep import DeepGenerator, Layout, Rows, widths
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from genialearn.neural.checkpoints import Checkpoint
+    from genialearn.neural.variational import VariationalAutoencoder
 
 _MANY_MARKERS = 20_000
+
+_ARRAYS = 6
+"""Arrays (rows of a batch, markers times states) of a step."""
 
 
 class VAE(DeepGenerator):
@@ -102,22 +106,33 @@ class VAE(DeepGenerator):
     def _learn(self, rows: Rows, conditions: Tensor, checkpoint: Checkpoint | None) -> None:
         from genialearn.neural.held_out import HeldOutTraining, LoopSettings
         from genialearn.neural.one_hot import StateTensor
-        from genialearn.neural.variational import EvidenceLoss, VariationalAutoencoder
+        from genialearn.neural.variational import EvidenceLoss
 
-        many = rows.n_markers > _MANY_MARKERS
-        default = (4096, 2048, 1024, 512) if many else (1024, 512, 256)
-        network = VariationalAutoencoder(
-            rows.n_markers,
-            rows.n_states,
-            latent=self.latent or (256 if many else 128),
-            hidden=widths(self.hidden, "vae hidden", lambda: default),
-            n_conditions=conditions.shape[1],
-        ).to(conditions.device)
+        network = self._network(self._layout(rows, conditions)).to(conditions.device)
         data = StateTensor.of(rows.states, rows.n_states, conditions.device)
         loss = EvidenceLoss(data, conditions, self.beta, self.condition_dropout)
         settings = LoopSettings(self.epochs, self.patience, self.warm_up, self.batch, self.learning_rate, average=0.0)
         training = HeldOutTraining(network, loss, settings, self.seed)
         self.network_, self.history_ = training.run(*rows.held_out(self.held_out, self.seed), checkpoint)
+
+    def _network(self, layout: Layout) -> VariationalAutoencoder:
+        from genialearn.neural.variational import VariationalAutoencoder
+
+        many = layout.n_markers > _MANY_MARKERS
+        default = (4096, 2048, 1024, 512) if many else (1024, 512, 256)
+        return VariationalAutoencoder(
+            layout.n_markers,
+            layout.n_states,
+            latent=self.latent or (256 if many else 128),
+            hidden=widths(self.hidden, "vae hidden", lambda: default),
+            n_conditions=layout.n_conditions,
+        )
+
+    def _training_bytes(self, layout: Layout, n_rows: int) -> int:
+        from genialearn.neural.memory import BEST, row_bytes, trained_bytes
+
+        step = row_bytes(min(self.batch, n_rows), layout.size, arrays=_ARRAYS)
+        return trained_bytes(self._network(layout), further=BEST) + step
 
     def _draw(self, conditions: Tensor, generator: torch.Generator) -> Int8Array:
         import torch

@@ -143,6 +143,11 @@ class AdversarialSettings:
     linkage_weight: float
     condition_dropout: float
 
+    @property
+    def compares(self) -> bool:
+        """Whether frequencies or correlations are in the generator's loss."""
+        return self.frequency_weight > 0 or self.linkage_weight > 0
+
 
 def gradient_penalty(
     critic: Critic, real: Tensor, artificial: Tensor, conditions: Tensor, generator: torch.Generator

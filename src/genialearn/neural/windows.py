@@ -78,6 +78,7 @@ class WindowCritics(nn.Module):
         super().__init__()
         self._columns: Tensor
         self.register_buffer("_columns", torch.from_numpy(columns))
+        self.n_seen = columns.size * n_states
         sizes = [columns.shape[1] * n_states + n_conditions, hidden, hidden, 1]
         pairs = list(pairwise(sizes))
         self.weights = nn.ParameterList(_uniform((len(columns), n_in, n_out), n_in) for n_in, n_out in pairs)
