@@ -19,7 +19,8 @@ from genialearn.experiments.jackknife import Jackknifed, Moments, mean_of, share
 from genialearn.experiments.recorded import Recorded, labelled, on_map
 from genialearn.experiments.usefulness import COLUMNS, usefulness
 from genialearn.generators.independent import Independent
-from genialearn.genotypes import DenseGenotypes, dosages
+from genialearn.generators.mosaic import Mosaic
+from genialearn.genotypes import DenseGenotypes, GenotypeMatrix, HaplotypeMatrix, dosages
 from genialearn.predictors.gblup import GBLUP
 from genialearn.records import RecordTable, Trait
 
@@ -28,7 +29,7 @@ N, N_MARKERS = 300, 200
 
 @cache
 def animals(n_animals: int = 2 * N, h2: float = 0.7, seed: int = 1) -> Cohort:
-    """Return animals of a few founders, two traits of high heritability in two herds, the second with holes."""
+    """Return phased animals of a few founders, two traits of high heritability in two herds, the second with holes."""
     rng = np.random.default_rng(seed)
     founders = rng.random((12, N_MARKERS)) < rng.uniform(0.2, 0.8, N_MARKERS)
     source = np.cumsum(rng.random((2 * n_animals, N_MARKERS)) < 0.06, axis=1)
@@ -41,7 +42,7 @@ def animals(n_animals: int = 2 * N, h2: float = 0.7, seed: int = 1) -> Cohort:
     herd = rng.integers(0, 2, n_animals)
     records += 5.0 * herd[:, None]
     records[rng.random(n_animals) < 0.2, 1] = np.nan
-    return Cohort.from_arrays(
+    cohort = Cohort.from_arrays(
         genotypes,
         records,
         animals=[f"cow{row:03d}" for row in range(n_animals)],
@@ -49,6 +50,7 @@ def animals(n_animals: int = 2 * N, h2: float = 0.7, seed: int = 1) -> Cohort:
         covariates=pd.DataFrame({"herd": [f"h{each}" for each in herd]}),
         fixed="herd",
     )
+    return replace(cohort, haplotypes=HaplotypeMatrix.of(cohort.animals, cohort.genotypes.markers, alleles))
 
 
 def halves() -> tuple[Cohort, Cohort]:
@@ -113,8 +115,9 @@ class TestUsefulness:
             table[["trait", "figure"]].itertuples(index=False, name=None)
         )
         assert {"drawn"} == set(table["records"])
-        assert N == figure(table, "r")["n"]
-        assert 200 < figure(table, "r", "fat")["n"] < 270
+        assert (N, N) == tuple(figure(table, "r")[["n", "n_artificial"]])
+        with_record = int(np.isfinite(halves()[0].records.values[:, 1]).sum())
+        assert (with_record, N) == tuple(figure(table, "r", "fat")[["n", "n_artificial"]])
 
     def test_copies_with_drawn_records_are_as_good_as_originals_with_drawn_records(self) -> None:
         """Both differ by the residuals alone that were drawn; and the model's shrinkage costs both something."""
@@ -187,7 +190,7 @@ class TestUsefulness:
         table = usefulness(training, holdout, copies, conditions=opposite, rng=np.random.default_rng(1))
 
         assert {"milk": "asked", "fat": "drawn"} == dict(zip(table["trait"], table["records"], strict=True))
-        assert N - 40 == figure(table, "r")["n"]
+        assert {(N, N - 40)} == set(table.loc[table["trait"] == "milk", ["n", "n_artificial"]].itertuples(False, None))
         assert figure(table, "r")["artificial"] < -0.3
         assert figure(table, "marker_effects")["artificial"] < -0.9
         assert figure(table, "r", "fat")["artificial"] > 0.3
@@ -212,7 +215,8 @@ class TestUsefulness:
         training, holdout = halves()
         swap = np.arange(N_MARKERS) % 3 == 0
         order = np.random.default_rng(1).permutation(N_MARKERS)
-        other = replace(holdout, genotypes=holdout.genotypes.recoded(swap).select(markers=order))
+        swapped = holdout.genotypes.recoded(swap).select(markers=order)
+        other = replace(holdout, genotypes=swapped, haplotypes=None)
         copies = named_as_artificial(dosages(training.genotypes), training)
         recoded = copies.recoded(~swap).select(markers=order[::-1])
         table = usefulness(training, other, recoded, conditions=own_records(training), rng=np.random.default_rng(1))
@@ -230,6 +234,81 @@ class TestUsefulness:
         fewer = training.genotypes.select(markers=np.arange(N_MARKERS - 1))
         with pytest.raises(AlignmentError, match=r"all 200 markers of the animals learned from, found 1 absent, such"):
             usefulness(training, holdout, fewer, rng=np.random.default_rng(1))
+
+
+class TestNumbers:
+    """Artificial and training animals are used in full; animals held out, to learn from, up to the latter."""
+
+    def learned_from(
+        self, monkeypatch: pytest.MonkeyPatch, training: Cohort, holdout: Cohort, artificial: GenotypeMatrix, seed: int
+    ) -> tuple[list[tuple[int, ...]], set[int], pd.DataFrame]:
+        """Return how many records of each trait the models have seen, their seeds, and the table."""
+        seen, seeds = [], set()
+
+        class Watching(GBLUP):
+            def fit(self, cohort: Cohort) -> Watching:
+                seen.append(tuple(np.isfinite(cohort.records.values).sum(axis=0).tolist()))
+                seeds.add(self.seed)
+                super().fit(cohort)
+                return self
+
+        monkeypatch.setattr("genialearn.experiments.usefulness.GBLUP", Watching)
+        return seen, seeds, usefulness(training, holdout, artificial, rng=np.random.default_rng(seed))
+
+    @pytest.mark.parametrize("times", [0.5, 2])
+    def test_every_model_sees_all_that_it_may(self, times: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        training, holdout = animals().select(np.arange(150)), halves()[1]
+        artificial = named_as_artificial(dosages(training.genotypes)[np.arange(round(150 * times)) % 150], training)
+        seen, _, table = self.learned_from(monkeypatch, training, holdout, artificial, seed=1)
+
+        fat = int(np.isfinite(training.records.values[:, 1]).sum())
+        labeller_real_holdout_and_relabelled = 5
+        all_artificial = round(150 * times)
+        expected = [(150, fat)] * labeller_real_holdout_and_relabelled + [(all_artificial, all_artificial)]
+        assert sorted(expected) == sorted(seen)
+        assert (150, all_artificial) == tuple(figure(table, "h2")[["n", "n_artificial"]])
+        assert (fat, all_artificial) == tuple(figure(table, "h2", "fat")[["n", "n_artificial"]])
+
+    def test_fewer_animals_held_out_leave_training_animals_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        training, holdout = halves()[0], halves()[1].select(np.arange(60))
+        seen, _, table = self.learned_from(monkeypatch, training, holdout, shuffled(training), seed=1)
+
+        own, fewer = ([int(n) for n in np.isfinite(each.records.values).sum(axis=0)] for each in (training, holdout))
+        assert sorted([(N, N)] + 3 * [tuple(own)] + 2 * [tuple(fewer)]) == sorted(seen)
+        assert N == figure(table, "r")["n"]
+
+    def test_seeds_of_models_are_one_and_come_from_the_source_of_randomness(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        training, holdout = halves()
+        first, second, again = (
+            self.learned_from(monkeypatch, training, holdout, shuffled(training), seed=seed)[1] for seed in (1, 2, 1)
+        )
+
+        assert (1, 1) == (len(first), len(second))
+        assert first == again
+        assert first != second
+
+    def test_more_artificial_animals_tell_more(self) -> None:
+        """Their records are drawn, so that each tells a little more of what the model of real animals knows."""
+        training, holdout = halves()
+        generator = Mosaic(neighbours=60).fit(training)
+        ratios = {
+            times: [self.ratios(training, holdout, generator, times * N, seed) for seed in (1, 2)] for times in (1, 4)
+        }
+
+        few, many = np.mean(ratios[1], axis=0), np.mean(ratios[4], axis=0)
+        assert many[0] > few[0] + 0.04
+        assert many[0] > many[1] + 0.04
+        assert few[1] == pytest.approx(many[1], abs=1e-12)
+
+    def ratios(
+        self, training: Cohort, holdout: Cohort, generator: Mosaic, n_animals: int, seed: int
+    ) -> tuple[float, float]:
+        """Return r of artificial animals, and of training animals with drawn records, over that of training animals."""
+        drawn = generator.sample(n_animals, rng=np.random.default_rng(seed))
+        table = usefulness(training, holdout, drawn, rng=np.random.default_rng(seed))
+        return mean(table, "r_ratio"), mean(table, "r_ratio", "real_against_real")
 
 
 class TestLabels:

@@ -111,8 +111,8 @@ def judge(
         bool,
         typer.Option(
             "--use",
-            help="Also train genomic prediction on the artificial animals, and test it on real ones; REAL needs "
-            "records. Takes as long as some seven fits of GBLUP.",
+            help="Also train genomic prediction on all artificial animals, and test it on real ones; REAL needs "
+            "records. Takes as long as five fits of GBLUP to real animals and one to the artificial ones.",
         ),
     ] = False,
     out: opt.Results = Path("runs/judge"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from genialearn._arrays import FloatArray, IntArray, as_ids
+from genialearn._arrays import BoolArray, FloatArray, IntArray, as_ids
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, examples
 from genialearn.generators.conditions import with_traits
@@ -65,11 +65,14 @@ class Recorded:
         return Recorded(self.genotypes.select(animals=rows), self.names, self.values[rows], self.weights[rows])
 
     def limited(self, sizes: IntArray, seed: int) -> Recorded:
-        """Return the animals with so many records a trait, shape (traits,), the first of one random order of them."""
+        """Return the animals with so many records a trait at most, shape (traits,), by one random order of them."""
         order = np.random.default_rng(seed).permutation(len(self.values))
         place = np.empty(self.values.shape, dtype=np.int64)
         place[order] = np.cumsum(np.isfinite(self.values[order]), axis=0)
-        kept = place <= sizes
+        return self.where(place <= sizes)
+
+    def where(self, kept: BoolArray) -> Recorded:
+        """Return the animals with those records alone that are kept, shape (animals, traits)."""
         return replace(self, values=np.where(kept, self.values, np.nan), weights=np.where(kept, self.weights, 1.0))
 
     def cohort(self) -> Cohort:

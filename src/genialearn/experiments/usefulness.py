@@ -32,7 +32,10 @@ TOP = 0.01
 
 ASKED, DRAWN = "asked", "drawn"
 
-COLUMNS = ("trait", "figure", "real", "artificial", "real_against_real", "se", "se_real", "records", "n")
+COLUMNS = (
+    *("trait", "figure", "real", "artificial", "real_against_real", "se", "se_real"),
+    *("records", "n", "n_artificial"),
+)
 
 _Figure: TypeAlias = tuple[str, float, float, float, float, float]
 """Its name, the three values, and the standard errors of the artificial and the real one."""
@@ -57,8 +60,8 @@ class _Trained:
     associations: Associations
 
     @classmethod
-    def of(cls, animals: Recorded, holdout: Recorded) -> _Trained:
-        model = GBLUP().fit(animals.cohort())
+    def of(cls, animals: Recorded, holdout: Recorded, seed: int) -> _Trained:
+        model = GBLUP(seed=seed).fit(animals.cohort())
         predicted = model.predict(Cohort.of_genotypes(holdout.genotypes))
         return cls(model, predicted, marker_regressions(animals.genotypes, animals.values, animals.weights))
 
@@ -71,11 +74,12 @@ def usefulness(
     conditions: pd.DataFrame | None = None,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return what models learn from artificial animals, beside what they learn from as many real ones.
+    """Return what models learn from all artificial animals, beside what they learn from all that these come from.
 
     Records of all animals are adjusted for fixed effects by least squares. Those of artificial animals are the values
     that were asked for, or else drawn: mean and genomic value by the GBLUP of all training animals, and a residual. All
-    models are GBLUP with variances by REML, trained on the same number of records of a trait.
+    models are GBLUP with variances by REML. Artificial and training animals are used in full, however many there are of
+    either; animals held out, where models learn from them, up to the number of training animals.
 
     - `r`, `b1`: correlation of records of the animals held out with predictions, and their regression on them;
       `r_difference` and `r_ratio` compare r with that of training animals, on the same animals held out.
@@ -100,9 +104,9 @@ def usefulness(
     -------
     One row a trait and figure: `real` is its value for real animals with their own records (those trained on; of
     figures that compare with the training, those held out), `real_against_real` that of the same animals with records
-    made as those of the artificial ones. `se` belongs to `artificial`, `se_real` to `real`: over animals held out,
-    families kept together (`r`, `b1`), over stretches of the map (markers), by REML (`h2`). `records` is "asked" or
-    "drawn", `n` how many each model was trained on.
+    made as those of the artificial ones, where they have any. `se` belongs to `artificial`, `se_real` to `real`: over
+    animals held out, families kept together (`r`, `b1`), over stretches of the map (markers), by REML (`h2`). `records`
+    is "asked" or "drawn"; `n` and `n_artificial` are records of training and of artificial animals.
 
     Raises
     ------
@@ -114,16 +118,16 @@ def usefulness(
     names = shared_traits(training, holdout, asked=asked, n_artificial=len(artificial.animals))
     markers = canonical(training.genotypes).markers
     real, others = Recorded.of(training, names, markers), Recorded.of(holdout, names, markers)
-    labeller = GBLUP().fit(real.cohort())
+    seed = int(rng.integers(2**31))
+    labeller = GBLUP(seed=seed).fit(real.cohort())
+    compared = others.limited(real.n_records, seed)
+    made = _with_records_as_made(real, compared, labeller, asked, rng)
     drawn = labelled(on_map(artificial, markers), labeller, real, given=asked, rng=rng)
-    made = _with_records_as_made(real, others, labeller, asked, rng)
-    sets = {"real": real, "others": others, "artificial": drawn, **made}
-    sizes = np.min([real.n_records, others.n_records, drawn.n_records], axis=0)
-    seed = int(rng.integers(2**62))
+    sets = {"real": real, "others": compared, "artificial": drawn, **made}
     different = {id(each): each for each in sets.values()}
-    learned = {key: _Trained.of(each.limited(sizes, seed), others) for key, each in different.items()}
+    learned = {key: _Trained.of(each, others, seed) for key, each in different.items()}
     trained = {name: learned[id(each)] for name, each in sets.items()}
-    return _table(trained, others, blocks(holdout), sizes, asked)
+    return _table(trained, others, blocks(holdout), (real.n_records, drawn.n_records), asked)
 
 
 def read_asked(path: Path) -> pd.DataFrame:
@@ -187,20 +191,24 @@ def _record_counts(cohort: Cohort) -> dict[str, int]:
 def _with_records_as_made(
     real: Recorded, others: Recorded, labeller: GBLUP, asked: pd.DataFrame | None, rng: np.random.Generator
 ) -> dict[str, Recorded]:
-    """Return real animals with records made as those of artificial ones; their own where those were asked for."""
+    """Return real animals with their records made as those of artificial ones; their own where these were asked for."""
     columns = [] if asked is None else [name for name in real.names if name in asked.columns]
     if len(columns) == len(real.names):
         return {"real_made": real, "others_made": others}
 
     def made(animals: Recorded) -> Recorded:
         own = pd.DataFrame({name: animals.values[:, animals.names.index(name)] for name in columns})
-        return labelled(animals.genotypes, labeller, real, given=own, rng=rng)
+        return labelled(animals.genotypes, labeller, real, given=own, rng=rng).where(np.isfinite(animals.values))
 
     return {"real_made": made(real), "others_made": made(others)}
 
 
 def _table(
-    trained: Mapping[str, _Trained], holdout: Recorded, families: StrArray, sizes: IntArray, asked: pd.DataFrame | None
+    trained: Mapping[str, _Trained],
+    holdout: Recorded,
+    families: StrArray,
+    sizes: tuple[IntArray, IntArray],
+    asked: pd.DataFrame | None,
 ) -> pd.DataFrame:
     rows = []
     for column, name in enumerate(holdout.names):
@@ -210,7 +218,8 @@ def _table(
             *_of_markers(trained, column),
             _heritability(trained, column),
         )
-        rows += [(name, *figure, origin, int(sizes[column])) for figure in figures]
+        n, n_artificial = (int(each[column]) for each in sizes)
+        rows += [(name, *figure, origin, n, n_artificial) for figure in figures]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

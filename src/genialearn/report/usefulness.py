@@ -11,7 +11,10 @@ import numpy as np
 from genialearn.report.reading import read_table, require_unique
 from genialearn.report.wording import MISSING, count, decimal, is_missing
 
-COLUMNS = ("trait", "figure", "real", "artificial", "real_against_real", "se", "se_real", "records", "n")
+COLUMNS = (
+    *("trait", "figure", "real", "artificial", "real_against_real", "se", "se_real"),
+    *("records", "n", "n_artificial"),
+)
 
 COMPARED = {
     "marker_effects": "marker effects, r",
@@ -57,8 +60,8 @@ class TraitUse:
         Its name.
     records
         Whether the artificial animals' records were "asked" for or "drawn".
-    n
-        Animals that each model was trained on.
+    n, n_artificial
+        Records of the real animals that were learned from, and of the artificial ones.
     figures
         By name.
     """
@@ -66,6 +69,7 @@ class TraitUse:
     trait: str
     records: str
     n: int
+    n_artificial: int
     figures: Mapping[str, UseFigure]
 
     def __getitem__(self, figure: str) -> UseFigure:
@@ -88,21 +92,30 @@ def read_uses(path: Path) -> tuple[TraitUse, ...]:
     for name, own in table.groupby("trait", sort=False):
         numbers = own[list(COLUMNS[2:7])].to_numpy(dtype=float).tolist()
         figures = {figure: UseFigure(*row) for figure, row in zip(own["figure"], numbers, strict=True)}
-        uses.append(TraitUse(str(name), str(own["records"].iloc[0]), int(own["n"].iloc[0]), figures))
+        first = own.iloc[0]
+        uses.append(TraitUse(str(name), str(first["records"]), int(first["n"]), int(first["n_artificial"]), figures))
     return tuple(uses)
 
 
 def use_words(uses: Sequence[TraitUse]) -> str:
-    """Return how well predictions from artificial animals do, in two sentences."""
+    """Return how well predictions from artificial animals do, and how many these were, in three sentences."""
     kinds = ("artificial", "real", "real_against_real")
     artificial, real, likewise = (float(np.nanmean([getattr(use["r"], kind) for use in uses])) for kind in kinds)
     mean = "" if len(uses) == 1 else f", means over {count(len(uses), 'trait')}"
     worse = sum(use.is_worse for use in uses)
     return (
-        f"Trained on artificial animals, GBLUP predicts real records with r = {decimal(artificial)}, trained on as "
-        f"many real ones with {decimal(real)}, or {decimal(likewise)} where their records are made likewise{mean}. In "
-        f"{worse} of {count(len(uses), 'trait')} r is lower than of real ones by more than three standard errors."
+        f"Trained on artificial animals, GBLUP predicts real records with r = {decimal(artificial)}, trained on the "
+        f"real ones that these come from with {decimal(real)}, or {decimal(likewise)} where their records are made "
+        f"likewise{mean}. A trait had records of {_span([use.n_artificial for use in uses])} artificial and "
+        f"{_span([use.n for use in uses])} real animals. In {worse} of {count(len(uses), 'trait')} r is lower than of "
+        "real ones by more than three standard errors."
     )
+
+
+def _span(numbers: Sequence[int]) -> str:
+    """Return a number, or the least and the greatest."""
+    least, most = count(min(numbers)), count(max(numbers))
+    return least if least == most else f"{least} to {most}"
 
 
 def beside(figure: UseFigure) -> str:
