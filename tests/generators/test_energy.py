@@ -36,6 +36,7 @@ def machine(seed: int = 1) -> Energy:
         couplings_within(rng.normal(0, 1, (N_MARKERS, REACH))),
         rng.normal(0, 1, (N_MARKERS, N_HIDDEN)),
         rng.normal(0, 1, N_HIDDEN),
+        np.where([True, True, False, False, True, False, False], rng.normal(0, 2, N_MARKERS), 0.0),
     )
     return Energy(*(part.astype(np.float32) for part in parts))
 
@@ -53,6 +54,7 @@ def plain_log_weights(energy: Energy, tilt: FloatArray | float = 0.0) -> FloatAr
         for i in range(N_MARKERS):
             for places in range(1, min(REACH, N_MARKERS - 1 - i) + 1):
                 alone += energy.couplings[i, places - 1] * v[i] * v[i + places]
+            alone += energy.triples[i] * v[i : i + 3].prod()
         each = [v @ energy.weights @ h + energy.hidden_biases @ h for h in hidden]
         out[number] = alone + np.log(np.sum(np.exp(each)))
     return out
@@ -91,7 +93,7 @@ def test_the_band_couples_both_ways() -> None:
 
 
 @pytest.mark.parametrize("crossing", [True, False])
-@pytest.mark.parametrize("pairs", [[], [[0, 1], [1, 3], [4, 6]]])
+@pytest.mark.parametrize("pairs", [[], [[0, 1], [1, 2], [1, 3], [4, 6]]])
 def test_chains_visit_states_as_often_as_they_are_probable(crossing: bool, pairs: list[list[int]]) -> None:
     energy, rng = machine(), np.random.default_rng(2)
     some = np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -162,6 +164,28 @@ class TestLearning:
         independent = np.prod(np.where(STATES.T == 1, alleles.mean(axis=0), 1 - alleles.mean(axis=0)), axis=1)
 
         assert self._divergence(truth, found) < 0.3 * self._divergence(truth, independent)
+
+    def test_three_in_a_row_are_as_often_together_as_in_the_data(self) -> None:
+        alleles = drawn(machine(), 4000)
+        rows = alleles[:, [0, 1, 4]] * alleles[:, [1, 2, 5]] * alleles[:, [2, 3, 6]]
+        energy, _ = learn(alleles, STARTS, NO_PAIRS, learning(), rng=np.random.default_rng(5))
+        states = STATES.T
+        found = probabilities(energy) @ (states[:, [0, 1, 4]] * states[:, [1, 2, 5]] * states[:, [2, 3, 6]])
+
+        np.testing.assert_allclose(rows.mean(axis=0), found, atol=0.01)
+        assert 0 == np.abs(energy.triples[[2, 3, 5, 6]]).max()
+
+    @pytest.mark.parametrize(("near", "together"), [(None, True), ("itself", True), ("everyone", False)])
+    def test_chromosomes_of_neighbours(self, near: str | None, together: bool) -> None:
+        """The chromosomes of each haplotype are alike; where they come from anybody, nothing is left of that."""
+        rng = np.random.default_rng(6)
+        alleles = np.repeat(rng.integers(0, 2, (400, 1)), N_MARKERS, axis=1).astype(np.int8)
+        rows = {None: None, "itself": np.arange(400)[:, None], "everyone": np.tile(np.arange(400), (400, 1))}[near]
+        energy, _ = learn(alleles, STARTS, NO_PAIRS, learning(steps=400), near=rows, rng=rng)
+        p = probabilities(energy)
+        first, second = STATES[0] - STATES[0] @ p, STATES[6] - STATES[6] @ p
+
+        assert (p @ (first * second) > 0.15) == together
 
     def test_without_hidden_units_chromosomes_are_independent(self) -> None:
         energy, _ = learn(drawn(machine(), 500), STARTS, NO_PAIRS, learning(hidden=0), rng=np.random.default_rng(5))

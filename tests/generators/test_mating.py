@@ -6,6 +6,8 @@ import numpy as np
 
 from genialearn._arrays import Int8Array
 from genialearn.generators.mating import Mating
+from genialearn.generators.principal_axes import PrincipalAxes
+from genialearn.genotypes import HaplotypeMatrix
 from phased_cohorts import phased
 
 N_MARKERS = 200
@@ -16,6 +18,10 @@ def haplotypes(populations: list[int] | np.ndarray, seed: int) -> Int8Array:
     rng = np.random.default_rng(seed)
     frequencies = np.random.default_rng(0).uniform(0.1, 0.9, (2, N_MARKERS))
     return (rng.random((len(populations), N_MARKERS)) < frequencies[np.asarray(populations)]).astype(np.int8)
+
+
+def mating_of(panel: HaplotypeMatrix) -> Mating:
+    return Mating.of(panel, PrincipalAxes.of(panel, np.random.default_rng(1)))
 
 
 def alike(order: np.ndarray, populations: np.ndarray) -> float:
@@ -29,7 +35,7 @@ def test_animals_of_two_populations_stay_apart() -> None:
     populations = np.random.default_rng(2).integers(0, 2, 600)
     drawn = haplotypes(populations, seed=3)
 
-    order = Mating.of(panel, np.random.default_rng(1)).order(drawn, np.random.default_rng(4))
+    order = mating_of(panel).order(drawn, np.random.default_rng(4))
 
     assert list(range(600)) == sorted(order)
     assert alike(order, populations) > 0.9
@@ -38,7 +44,7 @@ def test_animals_of_two_populations_stay_apart() -> None:
 def test_where_parents_mate_at_random_so_do_drawn_haplotypes() -> None:
     mixed = np.random.default_rng(5).integers(0, 2, 2000)
     populations = np.random.default_rng(2).integers(0, 2, 2000)
-    mating = Mating.of(phased(haplotypes(mixed, seed=1)), np.random.default_rng(1))
+    mating = mating_of(phased(haplotypes(mixed, seed=1)))
 
     order = mating.order(haplotypes(populations, seed=3), np.random.default_rng(4))
 
@@ -47,6 +53,6 @@ def test_where_parents_mate_at_random_so_do_drawn_haplotypes() -> None:
 
 def test_a_single_animal_and_identical_haplotypes() -> None:
     panel = phased(np.tile(haplotypes([0], seed=1), (6, 1)))
-    mating = Mating.of(panel, np.random.default_rng(1))
+    mating = mating_of(panel)
 
     assert {0, 1} == set(mating.order(haplotypes([0, 1], seed=2), np.random.default_rng(1)))

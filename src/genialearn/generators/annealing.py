@@ -2,7 +2,9 @@
 
 Chains begin at independent markers, whose Z is known, and pass through machines in between, t from 0 to 1,
 
-    p_t(v) ~ exp((1 - t) a_0'v + t (a'v + v'J v / 2)) prod_k (1 + exp(t (b + W'v)_k)).
+    p_t(v) ~ exp((1 - t) a_0'v + t E(v)) prod_k (1 + exp(t (b + W'v)_k)),
+
+with E(v) what the alleles alone have (see `energy`).
 
 The mean of the products of p_t'(v) / p_t(v) along a chain is Z / Z_0, whatever the number of machines (Neal 2001,
 Statistics and Computing 11:125-139; for restricted Boltzmann machines Salakhutdinov & Murray 2008, ICML). With few of
@@ -11,7 +13,7 @@ them single chains make up the mean, and log Z comes out too low: its standard e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -71,7 +73,7 @@ def log_partition(
 def _between(energy: Energy, first: Float32Array, time: float) -> Energy:
     """Return the machine at a time from 0 to 1."""
     there = energy.scaled(time)
-    return Energy(np.float32(1 - time) * first + there.biases, there.couplings, there.weights, there.hidden_biases)
+    return replace(there, biases=np.float32(1 - time) * first + there.biases)
 
 
 def _gain(energy: Energy, first: Float32Array, chains: Chains, now: float, following: float) -> FloatArray:

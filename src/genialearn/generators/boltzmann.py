@@ -20,6 +20,7 @@ from genialearn.generators.divergence import Learning, learn
 from genialearn.generators.energy import Chains
 from genialearn.generators.generator import Generator, haplotypes_of
 from genialearn.generators.mating import Mating
+from genialearn.generators.principal_axes import PrincipalAxes, nearest_rows
 from genialearn.generators.tags import linked_pairs, tags_of
 from genialearn.generators.tilt import Tilt
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
@@ -41,10 +42,10 @@ class Boltzmann(Generator):
     """Tags from a semi-restricted Boltzmann machine, and between them the copying model.
 
     Tags are markers of which no two nearby are closely linked. Their haplotypes come from a machine (see `energy`)
-    whose couplings of neighbours hold linkage and whose hidden units, which all chromosomes share, hold populations and
-    families. Between tags alleles are copied from training haplotypes that fit to the tags (see `li_stephens`), a
-    random part of the panel for each haplotype. The haplotypes of an animal are matched as alike as real ones are (see
-    `mating`). Animals may be asked for values of traits (see `tilt`).
+    whose couplings of neighbours, two and three in a row, hold linkage and whose hidden units, which all chromosomes
+    share, hold populations and families. Between tags alleles are copied from training haplotypes that fit to the tags
+    (see `li_stephens`), a random part of the panel for each haplotype. The haplotypes of an animal are matched as alike
+    as real ones are (see `mating`). Animals may be asked for values of traits (see `tilt`).
 
     Costs: fitting O(steps x chains x tags x (reach + hidden)); sampling O(sweeps x tags x (reach + hidden) + donors x
     tags + markers) a haplotype. Memory: 4 bytes a tag and chain, some times, and the panel at one bit an allele.
@@ -66,6 +67,9 @@ class Boltzmann(Generator):
         Step sizes of biases and couplings, and of hidden units.
     coupling_decay, weight_decay
         Penalties on couplings and on weights of hidden units.
+    neighbours
+        Haplotypes nearest to each one, of its population or family, from which its chromosomes are taken anew at every
+        step, so that what single animals are isn't learned; 1 for its own. At most a tenth of all.
     sweeps
         Steps of the chains between learning and a draw.
     coldest
@@ -104,11 +108,12 @@ class Boltzmann(Generator):
         steps: int = 1700,
         chains: int = 1000,
         coupling_rate: float = 0.05,
-        weight_rate: float = 0.012,
+        weight_rate: float = 0.03,
         coupling_decay: float = 5e-3,
         weight_decay: float = 1e-2,
+        neighbours: int = 150,
         sweeps: int = 200,
-        coldest: float = 0.95,
+        coldest: float = 0.97,
         donors: int = 1000,
         guidance: float = 1.0,
         seed: int = 1,
@@ -123,6 +128,7 @@ class Boltzmann(Generator):
         self.weight_rate = weight_rate
         self.coupling_decay = coupling_decay
         self.weight_decay = weight_decay
+        self.neighbours = neighbours
         self.sweeps = sweeps
         self.coldest = coldest
         self.donors = donors
@@ -150,10 +156,13 @@ class Boltzmann(Generator):
         alleles = np.ascontiguousarray(panel.alleles(self.tags_))
         starts = np.searchsorted(self.tags_, [0, *(c.columns.stop for c in chromosomes)])
         pairs = linked_pairs(alleles, starts, reach=self.reach, r2=FLIPPED_FROM)
-        self.energy_, self._chains = learn(alleles, starts, pairs, self._learning(), rng=rng)
+        axes = PrincipalAxes.of(panel, rng)
+        n_near = min(self.neighbours, len(panel) // 10)
+        near = nearest_rows(axes.scores(panel), n_near) if n_near > 1 and len(chromosomes) > 1 else None
+        self.energy_, self._chains = learn(alleles, starts, pairs, self._learning(), near=near, rng=rng)
         everything = len(self.tags_) == len(panel.markers)
         self.model_ = None if everything else li_stephens.estimated(panel, chromosomes)
-        self._mating = Mating.of(panel, rng)
+        self._mating = Mating.of(panel, axes)
         tagged = cohort.genotypes.select(markers=self.tags_)
         self._recorded, self._tilt = replace(cohort, genotypes=tagged, haplotypes=None), None
         self._frequencies = (alleles.sum(axis=0, dtype=np.float64) + 0.5) / (len(alleles) + 1)
@@ -174,7 +183,15 @@ class Boltzmann(Generator):
         )
 
     def _check_settings(self) -> None:
-        for name, least in (("hidden", 0), ("reach", 1), ("steps", 1), ("chains", 2), ("sweeps", 0), ("donors", 2)):
+        for name, least in (
+            ("hidden", 0),
+            ("reach", 1),
+            ("steps", 1),
+            ("chains", 2),
+            ("neighbours", 1),
+            ("sweeps", 0),
+            ("donors", 2),
+        ):
             check_at_least(name, getattr(self, name), least)
         for name in ("coupling_rate", "weight_rate"):
             check_between(name, getattr(self, name), 1e-6, 1.0)

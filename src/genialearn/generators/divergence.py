@@ -1,16 +1,21 @@
 """Learning a semi-restricted Boltzmann machine by persistent contrastive divergence.
 
-The gradient of the log-likelihood is the difference of the statistics E[v], E[v v'], E[v h'] between data and machine.
+The gradient of the log-likelihood is the difference of the statistics E[v], E[v v'], E[v h'], and E[v_i v_i+1 v_i+2],
+between data and machine.
 Those of the machine come from chains that go on from step to step (Tieleman 2008, ICML). Products are those of
 deviations from means, v - mu and h - lambda, which takes most of the correlation out of the gradient (Cho, Raiko & Ilin
 2013, Neural Comput 25:805-831; Montavon & Mueller 2012), and are divided by the variances of alleles, p(1 - p), so that
 rare and common alleles are learned alike. Rates are constant for half of the steps and then fall as a cosine; the
 parameters of the last part are averaged.
+
+What one animal's chromosomes have in common beyond its population or family isn't learned where haplotypes near to each
+one are given: then each chromosome of a haplotype comes from one of those near to it, anew at every step.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numba import njit, prange
@@ -21,6 +26,9 @@ from genialearn.generators.energy import Chains, Energy
 
 LEAST_VARIANCE = 0.01
 """Below which an allele's variance isn't taken for dividing by it: rare ones are learned more slowly."""
+
+LEAST_TRIPLE = 1e-3
+"""The same of the product of three variances: the rate of rare alleles would be too high for what chains tell."""
 
 AVERAGED = 0.3
 """Share of the steps, at the end, whose parameters are averaged."""
@@ -45,9 +53,9 @@ class Learning:
     steps, chains
         Steps of learning, and chains that the machine's statistics are taken from.
     coupling_rate, weight_rate
-        Step sizes of a and J, and of W and b.
+        Step sizes of a, J and K, and of W and b.
     coupling_decay, weight_decay
-        Penalties that pull J and W towards 0.
+        Penalties that pull J, K and W towards 0.
     """
 
     hidden: int
@@ -71,6 +79,7 @@ def learn(
     pairs: IntArray,
     learning: Learning,
     *,
+    near: IntArray | None = None,
     rng: np.random.Generator,
 ) -> tuple[Energy, Chains]:
     """Return the machine of some haplotypes, and the chains it was learned with.
@@ -83,6 +92,9 @@ def learn(
         As in `Chains`.
     learning
         Settings.
+    near
+        Haplotypes near to each one, from which its chromosomes are taken, shape (haplotypes, neighbours); None for its
+        own alone.
     rng
         Source of randomness.
 
@@ -91,7 +103,7 @@ def learn(
     ConvergenceError
         Where parameters run away.
     """
-    learner = _Learner(alleles, starts, pairs, learning, rng)
+    learner = _Learner(alleles, starts=starts, pairs=pairs, learning=learning, near=near, rng=rng)
     for step in range(learning.steps):
         learner.step(learning.rate(step), averaged=step >= (1.0 - AVERAGED) * learning.steps)
         if step % 100 == 99 or step == learning.steps - 1:
@@ -103,15 +115,26 @@ class _Learner:
     """Parameters, data and chains between steps."""
 
     def __init__(
-        self, alleles: Int8Array, starts: IntArray, pairs: IntArray, learning: Learning, rng: np.random.Generator
+        self,
+        alleles: Int8Array,
+        *,
+        starts: IntArray,
+        pairs: IntArray,
+        learning: Learning,
+        near: IntArray | None,
+        rng: np.random.Generator,
     ) -> None:
-        self._learning, self._rng = learning, rng
+        self._learning, self._near, self._rng = learning, near, rng
         self._data = np.ascontiguousarray(alleles.T)
         n_markers = len(self._data)
         self._means = _within(self._data.mean(axis=1, dtype=np.float64), len(alleles))
         self._variances = np.maximum(self._means * (1 - self._means), LEAST_VARIANCE)
         self._coupled = _coupled(starts, learning.reach)
         self._products = _products_of_data(self._data, learning.reach)
+        self._tripled = self._coupled[:, 1] if learning.reach > 1 else np.zeros(n_markers)
+        triple = self._variances * _shifted(self._variances, 2).prod(axis=1)
+        self._triple_units = np.maximum(triple, LEAST_TRIPLE)
+        self._moments = self._third_moments(self._data)
         weights = FIRST_WEIGHTS * rng.standard_normal((n_markers, learning.hidden))
         biases = np.log(self._means / (1 - self._means)) - 0.5 * weights.sum(axis=1)
         self._parameters = [
@@ -119,24 +142,37 @@ class _Learner:
             np.zeros((n_markers, learning.reach)),
             weights,
             -weights.T @ self._means,
+            np.zeros(n_markers),
         ]
         self._hidden_means = np.full(learning.hidden, 0.5)
         self._sums, self._n_summed = [np.zeros_like(part) for part in self._parameters], 0
-        self.chains = Chains(self._some(learning.chains), learning.reach, starts, pairs)
+        self.chains = Chains(
+            self._data[:, self._some(learning.chains)].astype(np.float32), learning.reach, starts, pairs
+        )
 
-    def _some(self, n_rows: int) -> Float32Array:
-        """Return random haplotypes, one after the other, each once where there are enough, shape (markers, rows)."""
+    def _some(self, n_rows: int) -> IntArray:
+        """Return random haplotypes, one after the other, each once where there are enough, shape (rows,)."""
         n_all = self._data.shape[1]
         rounds = [self._rng.permutation(n_all) for _ in range(-(-n_rows // n_all))]
-        chosen = np.concatenate(rounds)[:n_rows]
-        return np.asarray(self._data[:, chosen].astype(np.float32))
+        return np.concatenate(rounds)[:n_rows]
+
+    def _seen(self, n_rows: int) -> Float32Array:
+        """Return what is learned from at a step, shape (markers, rows)."""
+        chosen = self._some(n_rows)
+        if self._near is None:
+            return np.asarray(self._data[:, chosen].astype(np.float32))
+        out = np.empty((len(self._data), n_rows), dtype=np.float32)
+        for first, end in pairwise(self.chains.starts):
+            donors = self._near[chosen, self._rng.integers(0, self._near.shape[1], n_rows)]
+            out[first:end] = self._data[first:end, donors]
+        return out
 
     def step(self, rate: float, *, averaged: bool) -> None:
         """Follow the gradient once."""
         energy = self._energy()
         self.chains.step(energy, self._rng)
         own = energy.inside(self.chains.alleles)
-        data = self._some(min(own.shape[1], self._data.shape[1]))
+        data = self._seen(min(own.shape[1], self._data.shape[1]))
         seen = _sigmoid(energy.weights.T @ data + energy.hidden_biases[:, None])
         dreamt = _sigmoid(energy.hidden_inputs(self.chains.alleles))
         self._follow(rate, data, seen, own, dreamt)
@@ -149,7 +185,7 @@ class _Learner:
     ) -> None:
         """Change the parameters by the statistics of data and chains (markers, rows), hidden units (units, rows)."""
         learning = self._learning
-        biases, couplings, weights, hidden_biases = self._parameters
+        biases, couplings, weights, hidden_biases, triples = self._parameters
         data_hidden, own_hidden = seen.mean(axis=1, dtype=np.float64), dreamt.mean(axis=1, dtype=np.float64)
         self._hidden_means += 0.05 * (data_hidden - self._hidden_means)
         own_means = own.mean(axis=1, dtype=np.float64)
@@ -166,6 +202,28 @@ class _Learner:
         weights += step_w * d_weights
         biases += step_j * d_biases - step_w * (d_weights @ self._hidden_means) - _told(moved, self._means)
         hidden_biases += step_w * (data_hidden - own_hidden) - step_w * (d_weights.T @ self._means)
+        if learning.reach > 1:
+            d_triples = (self._moments - self._third_moments(own)) / self._triple_units
+            self._move_triples(step_j * self._tripled * (d_triples - learning.coupling_decay * triples))
+
+    def _move_triples(self, moved: FloatArray) -> None:
+        """Add to K, and take from J and a what it says where alleles are at their means."""
+        biases, couplings, _, _, triples = self._parameters
+        mu = np.append(self._means, np.zeros(2))
+        triples += moved
+        couplings[:, 0] -= moved * mu[2:]
+        couplings[1:, 0] -= moved[:-1] * mu[:-3]
+        couplings[:, 1] -= moved * mu[1:-1]
+        biases += moved * mu[1:-1] * mu[2:]
+        biases[1:] += moved[:-1] * mu[:-3] * mu[2:-1]
+        biases[2:] += moved[:-2] * mu[:-4] * mu[1:-3]
+
+    def _third_moments(self, alleles: Float32Array | Int8Array) -> FloatArray:
+        """Return E[(v_i - mu_i)(v_i+1 - mu_i+1)(v_i+2 - mu_i+2)] of (markers, rows), 0 at the end, shape (markers,)."""
+        out = np.zeros(len(alleles))
+        if len(alleles) > 2:
+            out[:-2] = _mean_triples(alleles, self._means.astype(np.float32))
+        return out
 
     def _centred(self, products: FloatArray, means: FloatArray) -> FloatArray:
         """Return E[(v_i - mu_i)(v_j - mu_j)] of E[v_i v_j] (markers, reach) and E[v], mu the means of the data."""
@@ -253,4 +311,19 @@ def _products(alleles: Float32Array, reach: int) -> FloatArray:
             for row in range(n_rows):
                 total += alleles[marker, row] * alleles[marker + places, row]
             out[marker, places - 1] = total / n_rows
+    return out
+
+
+@njit(parallel=True, cache=True, fastmath={"reassoc", "contract", "nsz"})  # type: ignore[untyped-decorator]
+def _mean_triples(alleles: Float32Array | Int8Array, means: Float32Array) -> FloatArray:
+    """Return the mean product of the deviations of three alleles in a row, shape (markers - 2,)."""
+    n_markers, n_rows = alleles.shape
+    out = np.zeros(n_markers - 2)
+    for marker in prange(n_markers - 2):
+        total = np.float32(0.0)
+        for row in range(n_rows):
+            first = np.float32(alleles[marker, row]) - means[marker]
+            second = np.float32(alleles[marker + 1, row]) - means[marker + 1]
+            total += first * second * (np.float32(alleles[marker + 2, row]) - means[marker + 2])
+        out[marker] = total / n_rows
     return out

@@ -1,11 +1,11 @@
 """A semi-restricted Boltzmann machine over alleles: neighbours are coupled, hidden units tie the genome together.
 
-    p(v, h) ~ exp(a'v + v'J v / 2 + v'W h + b'h),    v alleles, h hidden units, all 0 or 1.
+    p(v, h) ~ exp(a'v + v'J v / 2 + sum_i K_i v_i v_i+1 v_i+2 + v'W h + b'h),    v alleles, h hidden units, all 0 or 1.
 
-J couples markers of one chromosome that are at most `reach` places apart: linkage. The hidden units see every marker:
-populations, families. Given the hidden units chromosomes are independent; given the alleles hidden units are. Osindero
-& Hinton 2008, NeurIPS 20 (semi-restricted Boltzmann machines); for artificial genomes without J Yelmen et al. 2021,
-PLoS Genet 17:e1009303.
+J couples markers of one chromosome that are at most `reach` places apart, K three in a row: linkage. The hidden units
+see every marker: populations, families. Given the hidden units chromosomes are independent; given the alleles hidden
+units are. Osindero & Hinton 2008, NeurIPS 20 (semi-restricted Boltzmann machines); for artificial genomes without J
+Yelmen et al. 2021, PLoS Genet 17:e1009303. Three in a row: Sejnowski 1986, AIP Conf Proc 151:398-403.
 
 Chains are columns: `alleles` has shape (reach + markers + reach, chains), its first and last rows 0, so that every
 marker has as many neighbours.
@@ -44,12 +44,15 @@ class Energy:
         W, shape (markers, hidden units).
     hidden_biases
         b, shape (hidden units,).
+    triples
+        K, of each marker with the next two, 0 beyond the chromosome, and where `reach` is 1, shape (markers,).
     """
 
     biases: Float32Array
     couplings: Float32Array
     weights: Float32Array
     hidden_biases: Float32Array
+    triples: Float32Array
 
     @property
     def reach(self) -> int:
@@ -58,7 +61,7 @@ class Energy:
 
     def scaled(self, factor: float) -> Energy:
         """Return the machine with every parameter times a factor: its temperature is one over it."""
-        parts = (self.biases, self.couplings, self.weights, self.hidden_biases)
+        parts = (self.biases, self.couplings, self.weights, self.hidden_biases, self.triples)
         return Energy(*(np.float32(factor) * part for part in parts))
 
     def band(self) -> Float32Array:
@@ -83,13 +86,14 @@ class Energy:
         return alleles[self.reach : len(alleles) - self.reach]
 
     def of_alleles(self, alleles: Float32Array) -> FloatArray:
-        """Return a'v + v'J v / 2 of chains, shape (chains,)."""
+        """Return a'v + v'J v / 2 + sum_i K_i v_i v_i+1 v_i+2 of chains, shape (chains,)."""
         inside = self.inside(alleles).astype(np.float64)
         out = self.biases.astype(np.float64) @ inside
         for places in range(1, min(self.reach, len(inside) - 1) + 1):
             weights = self.couplings[:-places, places - 1].astype(np.float64)
             out += np.einsum("m,mc,mc->c", weights, inside[:-places], inside[places:])
-        return np.asarray(out)
+        rows = inside[:-2] * inside[1:-1] * inside[2:]
+        return np.asarray(out + self.triples[: len(rows)].astype(np.float64) @ rows)
 
     def log_weights(self, alleles: Float32Array) -> FloatArray:
         """Return log of the sum of exp(...) over h: the log-likelihood but for log Z, shape (chains,)."""
@@ -144,7 +148,7 @@ class Chains:
         fields = energy.fields(hidden)
         if tilt is not None:
             fields += tilt
-        around = _Surroundings(fields, energy.band())
+        around = _Surroundings(fields, energy.band(), np.append(np.zeros(2, dtype=np.float32), energy.triples))
         if crossing:
             order = rng.permutation(self.alleles.shape[1])
             _cross(self.alleles, around, self.starts, order, new_key(rng))
@@ -154,10 +158,14 @@ class Chains:
 
 
 class _Surroundings(NamedTuple):
-    """What alleles see: fields (markers, chains), and couplings to both sides (markers, 2 reach)."""
+    """What alleles see: fields (markers, chains), couplings to both sides (markers, 2 reach), and those of triples.
+
+    `triples` (2 + markers,) has at marker + 2 that of a marker with the next two, before it those that end with it.
+    """
 
     fields: Float32Array
     band: Float32Array
+    triples: Float32Array
 
 
 class _Neighbours(NamedTuple):
@@ -215,10 +223,28 @@ def _gather(alleles: Float32Array, neighbours: _Neighbours, inputs: Float32Array
                 inputs[lane] += coupling * values[lane]
 
 
+@njit(fastmath=_REORDERED)  # type: ignore[untyped-decorator]
+def _gather_triples(
+    alleles: Float32Array, triples: Float32Array, place: _Neighbours, inputs: Float32Array, first: int
+) -> None:
+    """Add what pairs of a marker's neighbours say: those before it, around it and after it, shape (lanes,).
+
+    `triples` are the three couplings, those that begin two before it, one before it and with it.
+    """
+    row = place.first_row + len(place.couplings) // 2
+    for begins in range(3):
+        coupling = triples[begins]
+        if coupling != 0:
+            one = alleles[row - 2 if begins == 0 else row - 1 if begins == 1 else row + 1, first : first + len(inputs)]
+            two = alleles[row - 1 if begins == 0 else row + 1 if begins == 1 else row + 2, first : first + len(inputs)]
+            for lane in range(len(inputs)):
+                inputs[lane] += coupling * one[lane] * two[lane]
+
+
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _sweep(alleles: Float32Array, around: _Surroundings, key: np.uint64) -> None:
     """Draw each allele given all others, markers in turn."""
-    fields, band = around
+    fields, band, triples = around
     n_markers, n_chains = fields.shape
     reach = band.shape[1] // 2
     for block in prange((n_chains + LANES - 1) // LANES):
@@ -230,7 +256,9 @@ def _sweep(alleles: Float32Array, around: _Surroundings, key: np.uint64) -> None
             states[lane] = stream(key, first + lane)
         for marker in range(n_markers):
             inputs[:] = fields[marker, first : first + width]
-            _gather(alleles, _Neighbours(band[marker], marker), inputs, first)
+            here = _Neighbours(band[marker], marker)
+            _gather(alleles, here, inputs, first)
+            _gather_triples(alleles, triples[marker : marker + 3], here, inputs, first)
             values = alleles[marker + reach, first : first + width]
             for lane in range(width):
                 states[lane] = following(states[lane])
@@ -240,24 +268,31 @@ def _sweep(alleles: Float32Array, around: _Surroundings, key: np.uint64) -> None
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _flip_pairs(alleles: Float32Array, around: _Surroundings, pairs: IntArray, key: np.uint64) -> None:
     """Flip both alleles of each pair or none, with their probabilities given all others."""
-    fields, band = around
+    fields, band, triples = around
     n_chains, reach = fields.shape[1], band.shape[1] // 2
     one = np.float32(1.0)
     for block in prange((n_chains + LANES - 1) // LANES):
         start = block * LANES
         width = min(LANES, n_chains - start)
-        inputs = np.empty((2, width), dtype=np.float32)
+        inputs, couplings = np.empty((2, width), dtype=np.float32), np.empty(width, dtype=np.float32)
         states = np.empty(width, dtype=np.uint64)
         for lane in range(width):
             states[lane] = stream(key, start + lane)
         for number in range(len(pairs)):
             i, j = pairs[number, 0], pairs[number, 1]
-            coupling = band[i, reach + j - i - 1]
             inputs[0] = fields[i, start : start + width]
             inputs[1] = fields[j, start : start + width]
-            _gather(alleles, _Neighbours(band[i], i), inputs[0], start)
-            _gather(alleles, _Neighbours(band[j], j), inputs[1], start)
+            for which, marker in enumerate((i, j)):
+                here = _Neighbours(band[marker], marker)
+                _gather(alleles, here, inputs[which], start)
+                _gather_triples(alleles, triples[marker : marker + 3], here, inputs[which], start)
+            couplings[:] = band[i, reach + j - i - 1]
+            if j - i == 1 and triples[i + 1] != 0:
+                couplings += triples[i + 1] * alleles[i - 1 + reach, start : start + width]
+            if j - i <= 2 and triples[i + 2] != 0:
+                couplings += triples[i + 2] * alleles[(i + 2 if j - i == 1 else i + 1) + reach, start : start + width]
             for lane in range(width):
+                coupling = couplings[lane]
                 first, second = alleles[i + reach, start + lane], alleles[j + reach, start + lane]
                 gain = (one - 2 * first) * (inputs[0, lane] - coupling * second)
                 gain += (one - 2 * second) * (inputs[1, lane] - coupling * first)
@@ -268,13 +303,33 @@ def _flip_pairs(alleles: Float32Array, around: _Surroundings, pairs: IntArray, k
                     alleles[j + reach, start + lane] = one - second
 
 
+class _Place(NamedTuple):
+    """A marker, and in how many rows before the first one nothing stands."""
+
+    marker: int
+    reach: int
+
+
+@njit  # type: ignore[untyped-decorator]
+def _gain_of_triples(alleles: Float32Array, triples: Float32Array, place: _Place, one: int, two: int) -> np.float32:
+    """Return what exchanging all from a place on adds to the triples that lie across it."""
+    gain, row = np.float32(0.0), place.marker + place.reach
+    if triples[place.marker] != 0:
+        before = alleles[row - 2, one] * alleles[row - 1, one] - alleles[row - 2, two] * alleles[row - 1, two]
+        gain -= triples[place.marker] * before * (alleles[row, one] - alleles[row, two])
+    if triples[place.marker + 1] != 0:
+        after = alleles[row, one] * alleles[row + 1, one] - alleles[row, two] * alleles[row + 1, two]
+        gain -= triples[place.marker + 1] * (alleles[row - 1, one] - alleles[row - 1, two]) * after
+    return gain
+
+
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _cross(alleles: Float32Array, around: _Surroundings, starts: IntArray, order: IntArray, key: np.uint64) -> None:
     """Exchange each chromosome's end between the two chains of a pair, from a random marker on, or leave it.
 
     All that changes is what the hidden units say about the alleles exchanged, and the couplings across the place.
     """
-    fields, band = around
+    fields, band, triples = around
     reach = band.shape[1] // 2
     for pair in prange(len(order) // 2):
         one, two = order[2 * pair], order[2 * pair + 1]
@@ -283,7 +338,7 @@ def _cross(alleles: Float32Array, around: _Surroundings, starts: IntArray, order
             first, end = starts[chromosome], starts[chromosome + 1]
             state = following(state)
             place = first + int(uniform(state) * (end - first))
-            gain = np.float32(0.0)
+            gain = _gain_of_triples(alleles, triples, _Place(place, reach), one, two)
             for marker in range(place, end):
                 difference = alleles[marker + reach, two] - alleles[marker + reach, one]
                 if difference != 0:
