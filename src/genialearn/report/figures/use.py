@@ -27,7 +27,7 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (
-    _Kind("real", "se_real", "as many real animals", "#0077bb", "circle", -0.22),
+    _Kind("real", "se_real", "real animals", "#0077bb", "circle", -0.22),
     _Kind("real_against_real", "", "the same, records made likewise", "#7c8797", "circle-open", 0.0),
     _Kind("artificial", "se", "artificial animals", "#ee7733", "circle", 0.22),
 )
