@@ -44,7 +44,7 @@ SHOWN = {
     "LD decay": ("linkage", "decay_mae"),
     "gamma": ("linkage", "gamma"),
     "three-point": ("three_point", "r"),
-    "frequencies": ("allele_frequencies", "r"),
+    "frequencies": ("allele_frequency", "r"),
     "Frechet": ("principal_components", "frechet"),
     "relationships": ("relationships", "off_diagonal"),
     "classifier": ("classifier", "trees"),

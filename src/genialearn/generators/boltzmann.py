@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from genialearn._arrays import Float32Array, FloatArray, Int8Array, IntArray
 from genialearn._checks import check_at_least, check_between
@@ -101,7 +102,7 @@ class Boltzmann(Generator):
     def __init__(
         self,
         *,
-        hidden: int = 40,
+        hidden: int = 60,
         reach: int = 12,
         tag_r2: float | None = None,
         rarest: float = 0.02,
@@ -159,7 +160,8 @@ class Boltzmann(Generator):
         axes = PrincipalAxes.of(panel, rng)
         n_near = min(self.neighbours, len(panel) // 10)
         near = nearest_rows(axes.scores(panel), n_near) if n_near > 1 and len(chromosomes) > 1 else None
-        self.energy_, self._chains = learn(alleles, starts, pairs, self._learning(), near=near, rng=rng)
+        with threadpool_limits(1, user_api="blas"):  # small products between loops that have threads of their own
+            self.energy_, self._chains = learn(alleles, starts, pairs, self._learning(), near=near, rng=rng)
         everything = len(self.tags_) == len(panel.markers)
         self.model_ = None if everything else li_stephens.estimated(panel, chromosomes)
         self._mating = Mating.of(panel, axes)
@@ -263,8 +265,9 @@ class Boltzmann(Generator):
             first = learned[:, rng.integers(0, learned.shape[1], len(rows))]
             chains = Chains(np.ascontiguousarray(first), self.energy_.reach, self._chains.starts, self._chains.pairs)
             energy = self.energy_.scaled(1.0 / level)
-            for _ in range(self.sweeps):
-                chains.step(energy, rng, tilt=own)
+            with threadpool_limits(1, user_api="blas"):
+                for _ in range(self.sweeps):
+                    chains.step(energy, rng, tilt=own)
             out[rows] = energy.inside(chains.alleles).T
         return out
 
