@@ -102,7 +102,7 @@ class Boltzmann(Generator):
     def __init__(
         self,
         *,
-        hidden: int = 60,
+        hidden: int = 40,
         reach: int = 12,
         tag_r2: float | None = None,
         rarest: float = 0.02,
