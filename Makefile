@@ -32,8 +32,9 @@ demo: $(VENV)/.demo
 	@if [ -f runs/demo-judged/report.html ]; then $(BIN)/genialearn report runs/demo; \
 	else $(BIN)/genialearn demo --out runs/demo; fi
 
+# Two processes, each with whole files, since tests of a file share what is fitted.
 test: $(VENV)/.all
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.all
 	$(BIN)/ruff format --check src tests benchmarks
