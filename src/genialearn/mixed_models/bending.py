@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from genialearn._arrays import FloatArray
 
@@ -98,6 +97,8 @@ def _fewest_factors(target: FloatArray, errors: FloatArray) -> tuple[FloatArray,
 
 def _fit(target: FloatArray, errors: FloatArray, n_factors: int) -> FloatArray:
     """Return R = L L' + I - diag(L L') nearest to the target; rows of L are kept within the unit ball by scaling."""
+    from scipy.optimize import minimize
+
     n = len(target)
     weights = (1 - np.eye(n)) / errors**2
     weights /= weights.max()

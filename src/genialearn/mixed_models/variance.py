@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from genialearn._arrays import FloatArray
 from genialearn.errors import AlignmentError
@@ -108,6 +107,8 @@ def refuse_too_few(n_contrasts: int, name: str) -> None:
 
 def maximum(at: Callable[[float], Variances]) -> Variances:
     """Return the highest point of a restricted likelihood, h to about 1e-8: a grid finds the peak, Brent climbs it."""
+    from scipy.optimize import minimize_scalar
+
     best = int(np.argmax([at(h).log_likelihood for h in _GRID]))
     low, high = _GRID[max(best - 1, 0)], _GRID[min(best + 1, len(_GRID) - 1)]
     found = minimize_scalar(
