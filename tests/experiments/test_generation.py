@@ -166,13 +166,13 @@ class TestCheckpoint:
         def killed_in_the_third_writing(content: Any, handle: Any) -> None:
             if len(content["state"]["history"]) == 3:
                 handle.write(b"half of it")
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt("killed while writing")
             write(content, handle)
 
         monkeypatch.setattr("genialearn.experiments.generation.CheckpointFile", EveryEpoch)
         self._generate(cohort, tmp_path / "whole", None)
         monkeypatch.setattr(torch, "save", killed_in_the_third_writing)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="killed while writing"):
             self._generate(cohort, tmp_path / "art", kept)
         assert ["herd", "kept", "whole"] == sorted(path.name for path in tmp_path.iterdir())
         assert 2 == len(torch.load(kept, weights_only=True)["state"]["history"])

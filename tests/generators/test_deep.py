@@ -138,7 +138,7 @@ class KilledAfter(CheckpointFile):
         super().save(state)
         self._left -= 1
         if not self._left:
-            raise KilledError
+            raise KilledError("killed after an epoch")
 
 
 @pytest.mark.parametrize("name", DEEP)
@@ -148,7 +148,7 @@ class TestTrainingThatWasKilled:
         """Killed after the second epoch, and after one more; the third process finishes."""
         expected = unfitted(name, unit=unit, batch=100, **longer(name)).fit(recorded_cohort())
         for epochs in (2, 1):
-            with pytest.raises(KilledError):
+            with pytest.raises(KilledError, match="killed after an epoch"):
                 self._train(name, unit, partial(KilledAfter, tmp_path / "kept", epochs))
         resumed = self._train(name, unit, partial(CheckpointFile, tmp_path / "kept"))
 
@@ -158,7 +158,7 @@ class TestTrainingThatWasKilled:
 
     def test_the_rest_is_not_the_whole(self, name: str, tmp_path: Path) -> None:
         """What is kept has an effect: with another history in the file, training ends elsewhere."""
-        with pytest.raises(KilledError):
+        with pytest.raises(KilledError, match="killed after an epoch"):
             self._train(name, "animal", partial(KilledAfter, tmp_path / "kept", 5))
         content = torch.load(tmp_path / "kept", weights_only=True)
         content["state"]["random"]["order"] = np.random.default_rng(9).bit_generator.state
@@ -170,7 +170,7 @@ class TestTrainingThatWasKilled:
         assert whole.history_ != resumed.history_
 
     def test_other_settings_data_or_seeds_do_not_go_on(self, name: str, tmp_path: Path) -> None:
-        with pytest.raises(KilledError):
+        with pytest.raises(KilledError, match="killed after an epoch"):
             self._train(name, "animal", partial(KilledAfter, tmp_path / "kept", 1))
         checkpoints = partial(CheckpointFile, tmp_path / "kept")
 

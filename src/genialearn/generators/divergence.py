@@ -1,12 +1,11 @@
 """Learning a semi-restricted Boltzmann machine by persistent contrastive divergence.
 
-The gradient of the log-likelihood is the difference of the statistics E[v], E[v v'], E[v h'], and E[v_i v_i+1 v_i+2],
-between data and machine.
-Those of the machine come from chains that go on from step to step (Tieleman 2008, ICML). Products are those of
-deviations from means, v - mu and h - lambda, which takes most of the correlation out of the gradient (Cho, Raiko & Ilin
-2013, Neural Comput 25:805-831; Montavon & Mueller 2012), and are divided by the variances of alleles, p(1 - p), so that
-rare and common alleles are learned alike. Rates are constant for half of the steps and then fall as a cosine; the
-parameters of the last part are averaged.
+The gradient of the log-likelihood is the difference of the statistics E[v], E[v v'], E[v h'] and E[v_i v_i+1 v_i+2]
+between data and machine. Those of the machine come from chains that go on from step to step (Tieleman 2008, ICML).
+Products are those of deviations from means, v - mu and h - lambda, which takes most of the correlation out of the
+gradient (Cho, Raiko & Ilin 2013, Neural Comput 25:805-831; Montavon & Mueller 2012), and are divided by the variances
+of alleles, p(1 - p), so that rare and common alleles are learned alike. Rates are constant for half of the steps and
+then fall as a cosine; the parameters of the last part are averaged.
 
 What one animal's chromosomes have in common beyond its population or family isn't learned where haplotypes near to each
 one are given: then each chromosome of a haplotype comes from one of those near to it, anew at every step.

@@ -138,9 +138,11 @@ def _copula(generator: Any, sizes: Sizes) -> int:
 
 def _gene_drop(generator: Any, sizes: Sizes) -> int:
     """Count two haplotypes on one chromosome of every animal dropped, and what it takes to draw founders."""
-    dropped = 2 * (sizes.n_training + sizes.n_drawn) * (1 + (generator.generations or 2)) * sizes.longest
-    own = dropped + turned_bytes(sizes)
-    if generator.founders == "training":
+    from genialearn.generators.gene_drop import GENERATIONS, TRAINING
+
+    n_generations = 1 + (generator.generations or GENERATIONS)
+    own = 2 * (sizes.n_training + sizes.n_drawn) * n_generations * sizes.longest + turned_bytes(sizes)
+    if generator.founders == TRAINING:
         return own
     return own + own_bytes(make_generator(generator.founders, generator.founder_settings), sizes)
 
