@@ -6,7 +6,7 @@
 
 DATA is a phased cohort folder or VCF, or a folder with `geno*.bim` and one .npz of haplotypes (2 animals x markers, 0
 and 1, neighbouring rows of one animal). Half of the animals are learned from, families kept together where there is a
-pedigree, the others are the hold-out. With --inner the hold-out is put away and the training halved again: settings are
+pedigree (or not, with --split animals), the others are the hold-out. With --inner the hold-out is put away and the training halved again: settings are
 chosen so. Each generator is fitted and judged with each of --seeds seeds, by processes of `genialearn generate` and
 `judge`. --published are haplotypes in .npz that somebody else has made; they are only judged.
 
@@ -32,7 +32,17 @@ from genialearn.cohorts import Cohort, CohortFiles, read_genotyped
 from genialearn.experiments.generation import held_out
 from genialearn.genotypes import HaplotypeMatrix, MarkerMap, read_plink, write_vcf
 
-DEFAULT = ("independent", "markov", "copying", "mosaic", "gene-drop", "copula", "boltzmann", "wgan-gp")
+DEFAULT = (
+    "independent",
+    "markov",
+    "copying",
+    "matched-copying",
+    "mosaic",
+    "gene-drop",
+    "copula",
+    "boltzmann",
+    "wgan-gp",
+)
 SHOWN = {
     "AATS": ("adversarial_accuracy", "mean"),
     "real side": ("adversarial_accuracy", "real"),
@@ -78,6 +88,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--published", action="append", default=[], metavar="NAME=FILE.npz")
     parser.add_argument("--seeds", type=int, default=1, help="of splits and generators")
     parser.add_argument("--animals", type=int, help="artificial animals; default: as many as learned from")
+    parser.add_argument(
+        "--split", choices=["families", "animals"], default="families", help="what is kept together in a half"
+    )
     parser.add_argument("--inner", action="store_true", help="halve the training half again, to choose settings")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=float, default=3600, metavar="SECONDS", help="of each command")
@@ -107,10 +120,11 @@ def phased(alleles: np.ndarray, markers: MarkerMap, name: str) -> HaplotypeMatri
 def written(arguments: argparse.Namespace, seed: int) -> tuple[Path, Path]:
     """Return a file or folder with the animals of one seed, and a file that says who is held out."""
     cohort = read(arguments.data)
-    out = held_out(cohort, 0.5, np.random.default_rng([seed, 1]))
+    split = held_out if arguments.split == "families" else random_half
+    out = split(cohort, 0.5, np.random.default_rng([seed, 1]))
     if arguments.inner:
         cohort = cohort.select(~out)
-        out = held_out(cohort, 0.5, np.random.default_rng([seed, 2]))
+        out = split(cohort, 0.5, np.random.default_rng([seed, 2]))
     holdout = arguments.out / f"holdout-{seed}.txt"
     holdout.write_text("".join(f"{name}\n" for name in cohort.animals[out]))
     if (arguments.data / "haplotypes.vcf.gz").exists() and not arguments.inner:
@@ -119,6 +133,11 @@ def written(arguments: argparse.Namespace, seed: int) -> tuple[Path, Path]:
     assert cohort.haplotypes is not None, "it was read so"
     write_vcf(real, cohort.haplotypes)
     return real, holdout
+
+
+def random_half(cohort: Cohort, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return which animals are held out, whatever their families."""
+    return np.isin(np.arange(len(cohort)), rng.permutation(len(cohort))[: round(share * len(cohort))])
 
 
 def made(arguments: argparse.Namespace, real: Path, holdout: Path, seed: int) -> Iterator[tuple[str, Path, Cost]]:

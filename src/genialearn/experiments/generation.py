@@ -210,7 +210,7 @@ def _write(
 
 def suitable(cohort: Cohort) -> str:
     """Return the generator that suits a cohort."""
-    return "mosaic" if cohort.haplotypes is not None else "copula"
+    return "matched-copying" if cohort.haplotypes is not None else "copula"
 
 
 def refuse_occupied(folder: Path, *, force: bool) -> None:

@@ -232,13 +232,13 @@ class Boltzmann(Generator):
             Source of all randomness.
         """
         n_animals = self._asked(n_animals, conditions)
-        tilt = None if conditions is None else self.tilt().of_animals(n_animals, conditions, self.guidance)
+        strengths = None if conditions is None else self.tilt().of_animals(n_animals, conditions, self.guidance)
         drawn = np.empty((2 * n_animals, len(self.markers_)), dtype=np.int8, order="F")
         for start in range(0, n_animals, _TOGETHER):
             stop = min(start + _TOGETHER, n_animals)
-            own = None if tilt is None else tilt[:, start:stop]
+            own = None if strengths is None else _log_odds(self.tilt().effects, strengths[start:stop])
             drawn[2 * start : 2 * stop] = self._filled(self._drawn_tags(stop - start, own, rng), rng)
-        if tilt is None:
+        if strengths is None:
             drawn = drawn[self._mating.order(drawn, rng)]
         return self._as_phased(drawn)
 
@@ -249,8 +249,8 @@ class Boltzmann(Generator):
             self._tilt = Tilt.of(self._recorded, self._drawn_pairs, np.random.default_rng([self.seed, 7]))
         return self._tilt
 
-    def _drawn_pairs(self, tilt: Float32Array, rng: np.random.Generator) -> Int8Array:
-        return self._drawn_tags(tilt.shape[1], tilt, rng)
+    def _drawn_pairs(self, effects: FloatArray, strengths: FloatArray, rng: np.random.Generator) -> Int8Array:
+        return self._drawn_tags(len(strengths), _log_odds(effects, strengths), rng)
 
     def _drawn_tags(self, n_animals: int, tilt: Float32Array | None, rng: np.random.Generator) -> Int8Array:
         """Return alleles of tags, shape (2 animals, tags), of a tilt (tags, animals)."""
@@ -323,3 +323,8 @@ class Boltzmann(Generator):
         given = np.full(alleles.shape, li_stephens.UNKNOWN, dtype=np.int8, order="F")
         given[:, self.tags_] = alleles[:, self.tags_]
         return nats + self.model_.log_likelihood(alleles) - self.model_.log_likelihood(given)
+
+
+def _log_odds(effects: FloatArray, strengths: FloatArray) -> Float32Array:
+    """Return what effects (markers, traits) of some strengths (animals, traits) add to log odds, (markers, animals)."""
+    return np.asarray((effects @ strengths.T).astype(np.float32))

@@ -31,6 +31,12 @@ CATALOGUE: Mapping[str, Entry[GenotypeGenerator]] = {
         "copying",
         "mosaics of similar training haplotypes, by distance or family; needs phased genotypes",
     ),
+    "matched-copying": Entry(
+        "genialearn.generators.matched",
+        "MatchedCopying",
+        "copying",
+        "mosaics whose pieces change to haplotypes that have matched for longest; needs phased genotypes",
+    ),
     "boltzmann": Entry(
         "genialearn.generators.boltzmann",
         "Boltzmann",

@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from genialearn._arrays import BoolArray, Float32Array, FloatArray, Int8Array
+from genialearn._arrays import BoolArray, FloatArray, Int8Array
 from genialearn.cohorts import Cohort
 from genialearn.generators.conditions import AskedTraits, with_traits
 from genialearn.mixed_models import exact, iterative
@@ -32,8 +32,9 @@ _SMALLEST = 1e-3
 _CALIBRATING, _CALIBRATIONS = 2_000, 2
 """Animals that tell how values follow a tilt, and how often that is repeated at the strength found."""
 
-Draw = Callable[[Float32Array, np.random.Generator], Int8Array]
-"""Given log odds to be added (markers, animals), returns two haplotypes of each animal, shape (2 animals, markers)."""
+Draw = Callable[[FloatArray, FloatArray, np.random.Generator], Int8Array]
+"""Given effects (markers, traits) and how strongly each animal is pulled along them (animals, traits), lambda, returns
+two haplotypes of each animal, shape (2 animals, markers)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,18 +91,18 @@ class Tilt:
         for _ in range(_CALIBRATIONS):
             asked = rng.standard_normal((_CALIBRATING, len(self.records))) @ np.linalg.cholesky(self.records).T
             strengths = tilt._strengths(asked, np.ones(asked.shape, dtype=bool))
-            pairs = draw((self.effects @ strengths.T).astype(np.float32), rng).reshape(_CALIBRATING, 2, -1)
+            pairs = draw(self.effects, strengths, rng).reshape(_CALIBRATING, 2, -1)
             found = pairs.sum(axis=1) @ self.effects
             slopes = np.linalg.lstsq(strengths - strengths.mean(axis=0), found - found.mean(axis=0), rcond=None)[0]
             tilt = replace(tilt, response=slopes.T)
         return tilt
 
-    def of_animals(self, n_animals: int, conditions: pd.DataFrame | None, guidance: float) -> Float32Array | None:
-        """Return log odds to be added (markers, animals), lambda times guidance; None where nothing is asked for."""
+    def of_animals(self, n_animals: int, conditions: pd.DataFrame | None, guidance: float) -> FloatArray | None:
+        """Return lambda times guidance (animals, traits); None where nothing is asked for."""
         values, asked = self.traits.standardised(n_animals, conditions)
         if not asked.any():
             return None
-        return np.asarray((guidance * self.effects @ self._strengths(values, asked).T).astype(np.float32))
+        return guidance * self._strengths(values, asked)
 
     def _strengths(self, values: FloatArray, asked: BoolArray) -> FloatArray:
         """Return lambda of values (animals, traits) of which some are asked for."""
