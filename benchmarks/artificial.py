@@ -6,9 +6,10 @@
 
 DATA is a phased cohort folder or VCF, or a folder with `geno*.bim` and one .npz of haplotypes (2 animals x markers, 0
 and 1, neighbouring rows of one animal). Half of the animals are learned from, families kept together where there is a
-pedigree (or not, with --split animals), the others are the hold-out. With --inner the hold-out is put away and the training halved again: settings are
-chosen so. Each generator is fitted and judged with each of --seeds seeds, by processes of `genialearn generate` and
-`judge`. --published are haplotypes in .npz that somebody else has made; they are only judged.
+pedigree (or not, with --split animals), the others are the hold-out. With --inner the hold-out is put away and the
+training halved again: settings are chosen so. Each generator is fitted and judged with each of --seeds seeds, by
+processes of `genialearn generate` and `judge`. --published are haplotypes in .npz that somebody else has made; they are
+only judged.
 
 --out gets `judgements.tsv` (every figure of every run), `artificial.tsv` and `artificial.md`: one row a generator, the
 means of some figures over seeds and their standard deviations, seconds and peak memory of fitting and sampling. The
