@@ -27,6 +27,12 @@ _SPREAD = 0.4
 _CANDIDATES = {False: 6, True: 40}
 """Where they aren't given: the latter without places and with them."""
 
+_PULLED = 16
+"""So many times as many candidates where some value is asked for: among few there is little to choose."""
+
+_CALIBRATIONS = 6
+"""Rounds in which the response to conditions is found."""
+
 _TOGETHER = 256
 """Chains that a thread advances at a time."""
 
@@ -170,7 +176,8 @@ class MatchedCopying(Generator):
         """Return what conditions do, learned from the training records when it is first asked for."""
         self._check_fitted()
         if self._tilt is None:
-            self._tilt = Tilt.of(self._recorded, self._drawn_pairs, np.random.default_rng([self.seed, 7]))
+            rng = np.random.default_rng([self.seed, 7])
+            self._tilt = Tilt.of(self._recorded, self._drawn_pairs, rng, calibrations=_CALIBRATIONS)
         return self._tilt
 
     def _drawn_pairs(self, effects: FloatArray, strengths: FloatArray, rng: np.random.Generator) -> Int8Array:
@@ -185,12 +192,13 @@ class MatchedCopying(Generator):
         out = np.empty((2 * n_animals, len(self.markers_)), dtype=np.int8, order="F")
         places = (2 * self._some_animals(n_animals, rng)[:, None] + np.arange(2)).ravel()
         pulls = np.repeat(strengths, 2, axis=0).astype(np.float32)
+        candidates = self.candidates_ * (_PULLED if pulls.any() else 1)
         for chromosome in self._chromosomes:
             alleles = np.ascontiguousarray(self._panel.alleles(chromosome.columns).T)
             order = rng.permutation(len(self._panel))
             panel = _Panel(alleles, self._changes(chromosome), np.float64(self.error_), self._places, order)
             worth = _Worth(effects[chromosome.columns].astype(np.float32), self._stretches(chromosome))
-            wanted = _Wanted(places, self._first(places, rng), pulls, self.candidates_)
+            wanted = _Wanted(places, self._first(places, rng), pulls, candidates)
             _walk(panel, worth, wanted, new_key(rng), out[:, chromosome.columns].T)
         return out
 

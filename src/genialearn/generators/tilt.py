@@ -2,12 +2,13 @@
 
 With effects u_t of an allele on trait t, p(v | y) ~ p(v) exp(sum_t lambda_t u_t'v), for both haplotypes of an animal.
 A small tilt moves the mean of an animal's values g = U'(v_1 + v_2) by M lambda, M their covariance without a tilt; M is
-measured on animals drawn with tilts as large as usual ones, where the mean is no longer quite linear. Among the
-training animals the mean of g given records y is, as far as it is linear, V S^-1 y, with covariances V of g and S of
-records, where effects U are those of the best linear predictor. So lambda = M^-1 V S^-1 y: animals asked for records y
-have breeding values like real ones with these records, regressed as far as heritability has it; asked for breeding
-values, they have these. Tilts of exponential families: Efron 2022, Exponential Families in Theory and Practice,
-Cambridge.
+measured on animals drawn with tilts as large as usual ones, where the mean is no longer quite linear. The mean of
+breeding values given records y is, as far as it is linear, V S^-1 y, with covariances V of breeding values and S of
+records; and where effects U are those of the best linear predictor, breeding values move as g does. So lambda =
+M^-1 V S^-1 y: animals asked for records y have breeding values like real ones with these records, regressed as far as
+heritability has it; asked for breeding values, they have these. V is that of g among the training animals, which
+are less variable than breeding values; it is scaled such that its diagonal is the heritabilities. Tilts of exponential
+families: Efron 2022, Exponential Families in Theory and Practice, Cambridge.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ from genialearn.relationships import GenomicScale
 _SMALLEST = 1e-3
 """Eigenvalues of correlations of records are at least this: with holes they may not be positive."""
 
-_CALIBRATING, _CALIBRATIONS = 2_000, 2
-"""Animals that tell how values follow a tilt, and how often that is repeated at the strength found."""
+_MOST_LOST = 2.0
+"""Breeding values are taken for so many times as variable as g at most: few records tell too little of where to go."""
+
+_CALIBRATING = 2_000
+"""Animals that tell how values follow a tilt."""
 
 Draw = Callable[[FloatArray, FloatArray, np.random.Generator], Int8Array]
 """Given effects (markers, traits) and how strongly each animal is pulled along them (animals, traits), lambda, returns
@@ -50,7 +54,7 @@ class Tilt:
     records
         S, correlations of records, shape (traits, traits).
     real
-        V, covariances of values U'(v_1 + v_2) of the training animals, shape (traits, traits).
+        V, covariances of breeding values of the training animals, shape (traits, traits).
     response
         M, by how much values of drawn animals (rows) move with each lambda (columns), shape (traits, traits).
     """
@@ -62,7 +66,7 @@ class Tilt:
     response: FloatArray
 
     @classmethod
-    def of(cls, cohort: Cohort, draw: Draw, rng: np.random.Generator) -> Self:
+    def of(cls, cohort: Cohort, draw: Draw, rng: np.random.Generator, *, calibrations: int = 2) -> Self:
         """Learn from a cohort's records: effects of its markers by single-trait GBLUP, variances by REML.
 
         Parameters
@@ -73,22 +77,28 @@ class Tilt:
             The distribution that is tilted.
         rng
             Source of randomness.
+        calibrations
+            How often the response is measured, each time at the strength that the one before asks for; more where it
+            is less linear.
         """
         traits, values, known = AskedTraits.of(cohort)
         if not traits.names:
             return cls(traits, np.zeros((cohort.genotypes.shape[1], 0)), *np.zeros((3, 0, 0)))
         recorded = with_traits(cohort, np.flatnonzero(cohort.records.n_records > 0))
-        effects = _marker_effects(recorded, rng) / traits.deviations
+        effects, heritabilities = _marker_effects(recorded, rng)
+        effects /= traits.deviations
         own = np.zeros((len(cohort), len(traits.names)))
         for columns, block in _blocks(cohort):
             own += block @ effects[columns]
-        first = cls(traits, effects, _correlations(values, known), _covariance(own), _covariance(own))
-        return first._calibrated(draw, rng)
+        among = _covariance(own)
+        lost = np.sqrt(np.clip(heritabilities / np.diag(among), 1.0, _MOST_LOST))
+        first = cls(traits, effects, _correlations(values, known), among * np.outer(lost, lost), among)
+        return first._calibrated(draw, rng, calibrations)
 
-    def _calibrated(self, draw: Draw, rng: np.random.Generator) -> Self:
+    def _calibrated(self, draw: Draw, rng: np.random.Generator, calibrations: int) -> Self:
         """Return the tilt with the response of animals that are asked for values as real ones have them."""
         tilt = self
-        for _ in range(_CALIBRATIONS):
+        for _ in range(calibrations):
             asked = rng.standard_normal((_CALIBRATING, len(self.records))) @ np.linalg.cholesky(self.records).T
             strengths = tilt._strengths(asked, np.ones(asked.shape, dtype=bool))
             pairs = draw(self.effects, strengths, rng).reshape(_CALIBRATING, 2, -1)
@@ -115,8 +125,8 @@ class Tilt:
         return strengths
 
 
-def _marker_effects(cohort: Cohort, rng: np.random.Generator) -> FloatArray:
-    """Return effects of counted alleles in units of the records, shape (markers, traits)."""
+def _marker_effects(cohort: Cohort, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Return effects of counted alleles in units of the records (markers, traits), and heritabilities (traits,)."""
     scale, unknown = GenomicScale.of(cohort.genotypes), [None] * len(cohort.traits)
     if choose_solver(cohort) == "exact":
         fits: exact.ExactFits | iterative.IterativeFits = exact.fit_trait_models(
@@ -125,7 +135,9 @@ def _marker_effects(cohort: Cohort, rng: np.random.Generator) -> FloatArray:
     else:
         kernel = scale.operator(cohort.genotypes)
         fits = iterative.fit_trait_models(cohort, kernel, unknown, rng=rng)
-    return scale.marker_effects(cohort.genotypes, np.column_stack([model.dual for model in fits.models]))
+    heritabilities = np.array([model.variances.heritability for model in fits.models])
+    dual = np.column_stack([model.dual for model in fits.models])
+    return scale.marker_effects(cohort.genotypes, dual), heritabilities
 
 
 def _blocks(cohort: Cohort) -> Iterator[tuple[slice, FloatArray]]:
