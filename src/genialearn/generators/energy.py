@@ -20,14 +20,13 @@ import numpy as np
 from numba import njit, prange
 
 from genialearn._arrays import Float32Array, FloatArray, IntArray
+from genialearn.generators.exponential import exp32
 from genialearn.generators.streams import following, new_key, stream, uniform
 
 LANES = 32
 """Chains that one loop advances side by side."""
 
 _REORDERED = {"reassoc", "contract", "nsz", "arcp"}
-_LOG2_E = np.float32(1.4426950408889634)
-_FARTHEST = np.float32(126.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,27 +175,9 @@ class _Neighbours(NamedTuple):
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _exp(x: np.float32) -> np.float32:
-    """Return exp(x) with a relative error below 3e-7, in operations that vectorise."""
-    doublings = x * _LOG2_E
-    doublings = min(max(doublings, -_FARTHEST), _FARTHEST)
-    whole = np.floor(doublings + np.float32(0.5))
-    part = doublings - whole
-    value = np.float32(1.5403530e-4)
-    value = value * part + np.float32(1.3333558e-3)
-    value = value * part + np.float32(9.6181291e-3)
-    value = value * part + np.float32(5.5504109e-2)
-    value = value * part + np.float32(2.4022651e-1)
-    value = value * part + np.float32(6.9314718e-1)
-    value = value * part + np.float32(1.0)
-    power = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(value * power)
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
 def _is_one(field: np.float32, state: np.uint64) -> bool:
     """Return whether a unit of this input is on: with probability 1 / (1 + exp(-field))."""
-    return bool(np.float32(uniform(state)) * (np.float32(1.0) + _exp(-field)) < np.float32(1.0))
+    return bool(np.float32(uniform(state)) * (np.float32(1.0) + exp32(-field)) < np.float32(1.0))
 
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]

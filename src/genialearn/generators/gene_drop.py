@@ -152,7 +152,7 @@ class GeneDrop(Generator):
             "founders",
             expected="a generator that draws haplotypes",
             found=self.founders,
-            advice="boltzmann, copying and mosaic do.",
+            advice="matched-copying, boltzmann, copying and mosaic do.",
         )
 
     def sample(

@@ -15,6 +15,7 @@ from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.generators import li_stephens
 from genialearn.generators.chromosomes import Chromosome, chromosomes_of
+from genialearn.generators.exponential import exp32
 from genialearn.generators.generator import Generator, haplotypes_of
 from genialearn.generators.memory import Sizes, turned_bytes
 from genialearn.generators.prefix_order import prefix_ordered
@@ -32,6 +33,8 @@ _PULLED = 16
 
 _CALIBRATIONS = 6
 """Rounds in which the response to conditions is found."""
+
+_REORDERED = {"reassoc", "contract", "nsz"}
 
 _TOGETHER = 256
 """Chains that a thread advances at a time."""
@@ -392,14 +395,14 @@ def _matching(everybody: _Donors, donor: int, n_near: int, among: IntArray) -> i
     return found
 
 
-@njit  # type: ignore[untyped-decorator]
+@njit(fastmath=_REORDERED)  # type: ignore[untyped-decorator]
 def _weigh(everybody: _Donors, wanted: _Wanted, chain: int, among: _Among, n_among: int) -> None:
     """Put into weights how much rather each haplotype is taken: near to the chain's place, and of high values.
 
     The animal whose place it is has none where there is any other.
     """
-    place = wanted.places[chain]
-    highest = np.float32(-np.inf)
+    weights, place = among.weights[:n_among], wanted.places[chain]
+    highest, is_other = np.float32(-np.inf), False
     for i in range(n_among):
         haplotype, logit = among.haplotypes[i], np.float32(0.0)
         for axis in range(everybody.places.shape[1]):
@@ -407,15 +410,17 @@ def _weigh(everybody: _Donors, wanted: _Wanted, chain: int, among: _Among, n_amo
             logit -= np.float32(0.5) * distance * distance
         for trait in range(wanted.pulls.shape[1]):
             logit += wanted.pulls[chain, trait] * everybody.values[haplotype, trait]
-        if haplotype // 2 == place // 2:
-            logit = np.float32(-np.inf)
-        among.weights[i] = logit
-        highest = max(highest, logit)
+        weights[i] = logit
+        if haplotype // 2 != place // 2:
+            highest, is_other = max(highest, logit), True
+    if not is_other:
+        weights[:] = np.float32(1.0)
+        return
     for i in range(n_among):
-        if highest == -np.inf:
-            among.weights[i] = np.float32(1.0)
-        else:
-            among.weights[i] = np.exp(among.weights[i] - highest)
+        weights[i] = exp32(min(weights[i] - highest, np.float32(0.0)))
+    for i in range(n_among):
+        if among.haplotypes[i] // 2 == place // 2:
+            weights[i] = np.float32(0.0)
 
 
 @njit  # type: ignore[untyped-decorator]

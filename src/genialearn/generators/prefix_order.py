@@ -27,12 +27,10 @@ def prefix_ordered(order: IntArray, alleles: Int8Array) -> IntArray:
     for rank in range(len(order)):
         zeros += 1 - alleles[order[rank]]
     without, with_allele = 0, zeros
-    for rank in range(len(order)):
+    for rank in range(len(order)):  # without branches, which would be guessed wrongly at every other haplotype
         haplotype = order[rank]
-        if alleles[haplotype]:
-            out[with_allele] = haplotype
-            with_allele += 1
-        else:
-            out[without] = haplotype
-            without += 1
+        allele = np.int64(alleles[haplotype])
+        out[allele * with_allele + (1 - allele) * without] = haplotype
+        with_allele += allele
+        without += 1 - allele
     return out
