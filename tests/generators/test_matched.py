@@ -224,5 +224,13 @@ class TestSettings:
     def test_defaults_follow_from_chromosomes(self) -> None:
         one, several = (MatchedCopying(error=0.0).fit(phased_cohort(sizes=sizes)) for sizes in ((60,), (30, 30)))
 
-        assert (0.0, 6) == (one.spread_, one.candidates_)
-        assert (0.4, 40) == (several.spread_, several.candidates_)
+        assert (0.0, 4, 4.0) == (one.spread_, one.candidates_, one.rate_)
+        assert (0.4, 40, 2.0) == (several.spread_, several.candidates_, several.rate_)
+
+    def test_an_odd_number_of_candidates_is_one_more(self) -> None:
+        odd, even = (
+            MatchedCopying(error=0.0, candidates=n).fit(phased_cohort()).sample(20, rng=np.random.default_rng(1))
+            for n in (3, 4)
+        )
+
+        assert np.array_equal(odd.alleles(), even.alleles())

@@ -25,8 +25,8 @@ from genialearn.generators.tilt import Tilt
 from genialearn.genotypes import HaplotypeMatrix
 
 _SPREAD = 0.4
-_CANDIDATES = {False: 6, True: 40}
-"""Where they aren't given: the latter without places and with them."""
+_RATE, _CANDIDATES = {False: 4.0, True: 2.0}, {False: 4, True: 40}
+"""Where they aren't given: the latter two without places and with them."""
 
 _PULLED = 16
 """So many times as many candidates where some value is asked for: among few there is little to choose."""
@@ -62,10 +62,12 @@ class MatchedCopying(Generator):
     Parameters
     ----------
     rate
-        Changes of the donor a centimorgan. More give less away, and lose linkage beyond the stretches that match.
+        Changes of the donor a centimorgan. More give less away, and lose linkage beyond the stretches that match. None
+        for 4 without places, and 2 with them.
     candidates
-        How many haplotypes one may be followed by; so many may share what is copied. None for 6 without places, and 40
-        with them, of which those near to the place are taken rather.
+        How many haplotypes one may be followed by, half of them before and half after it in the order, an odd number
+        being one more; so many may share what is copied. None for 4 without places, and 40 with them, of which those
+        near to the place are taken rather.
     spread
         How far donors may be from an animal's place, in standard deviations of the first principal axis; less keeps
         more of populations and families and gives more away. 0 for no places: donors are from anywhere. None for .4,
@@ -79,7 +81,7 @@ class MatchedCopying(Generator):
 
     Attributes
     ----------
-    candidates_, spread_, error_
+    rate_, candidates_, spread_, error_
         The values used.
     markers_
         The canonical marker map.
@@ -92,7 +94,7 @@ class MatchedCopying(Generator):
     def __init__(
         self,
         *,
-        rate: float = 2.0,
+        rate: float | None = None,
         candidates: int | None = None,
         spread: float | None = None,
         error: float | None = None,
@@ -121,7 +123,10 @@ class MatchedCopying(Generator):
         panel = haplotypes_of(cohort)
         self._chromosomes = chromosomes_of(panel.markers)
         self.spread_ = (_SPREAD if len(self._chromosomes) > 1 else 0.0) if self.spread is None else self.spread
-        self.candidates_ = _CANDIDATES[self.spread_ > 0] if self.candidates is None else self.candidates
+        placed = self.spread_ > 0
+        self.rate_ = _RATE[placed] if self.rate is None else self.rate
+        candidates = _CANDIDATES[placed] if self.candidates is None else self.candidates
+        self.candidates_ = candidates + candidates % 2
         self.error_ = _error(panel, self._chromosomes) if self.error is None else self.error
         rng = np.random.default_rng([self.seed, 9])
         self._places, self._near = self._placed(panel, rng)
@@ -131,8 +136,9 @@ class MatchedCopying(Generator):
         return self
 
     def _check_settings(self) -> None:
-        check_between("rate", self.rate, 1e-6, 1e6)
         check_between("guidance", self.guidance, 0.0, 100.0)
+        if self.rate is not None:
+            check_between("rate", self.rate, 1e-6, 1e6)
         if self.candidates is not None:
             check_at_least("candidates", self.candidates, 1)
         if self.spread is not None:
@@ -218,11 +224,11 @@ class MatchedCopying(Generator):
 
     def _changes(self, chromosome: Chromosome) -> FloatArray:
         """Return the probability that the donor changes before each marker, shape (markers,)."""
-        return np.asarray(-np.expm1(-self.rate * chromosome.gaps))
+        return np.asarray(-np.expm1(-self.rate_ * chromosome.gaps))
 
     def _stretches(self, chromosome: Chromosome) -> IntArray:
         """Return the end of the stretch that is copied from each marker on, on average, shape (markers,)."""
-        ends = chromosome.centimorgans + 1.0 / self.rate
+        ends = chromosome.centimorgans + 1.0 / self.rate_
         return np.searchsorted(chromosome.centimorgans, ends, side="right").astype(np.int64)
 
 

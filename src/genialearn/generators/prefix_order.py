@@ -29,7 +29,7 @@ def prefix_ordered(order: IntArray, alleles: Int8Array) -> IntArray:
     without, with_allele = 0, zeros
     for rank in range(len(order)):  # without branches, which would be guessed wrongly at every other haplotype
         haplotype = order[rank]
-        allele = np.int64(alleles[haplotype])
+        allele = int(alleles[haplotype])
         out[allele * with_allele + (1 - allele) * without] = haplotype
         with_allele += allele
         without += 1 - allele
