@@ -10,6 +10,7 @@ from genialearn._arrays import as_ids
 from genialearn.errors import AlignmentError, SettingError
 from genialearn.genotypes import dosages
 from genialearn.judging import Samples
+from genialearn.judging.samples import most_animals
 
 RNG = np.random.default_rng(5)
 ALLELES = offspring(90, RNG)
@@ -132,3 +133,10 @@ def test_other_alleles_are_refused() -> None:
 
     with pytest.raises(AlignmentError, match=r"the same two alleles at every shared marker"):
         Samples.of(phased(TRAINING), phased(HOLDOUT), other, rng=rng())
+
+
+@pytest.mark.parametrize(
+    ("n_markers", "expected"), [(0, 5000), (1_000, 5000), (20_000, 3750), (50_000, 1500), (10**6, 1000)]
+)
+def test_fewer_animals_are_compared_where_there_are_many_markers(n_markers: int, expected: int) -> None:
+    assert expected == most_animals(n_markers)

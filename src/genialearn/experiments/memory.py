@@ -16,7 +16,7 @@ from genialearn.errors import InputError
 from genialearn.experiments import machine, portrait
 from genialearn.judging.classifier import MOST_ROWS
 from genialearn.judging.linkage import MOST_MARKERS
-from genialearn.judging.samples import MOST_ANIMALS
+from genialearn.judging.samples import most_animals
 
 _JUDGE = 320 * 2**20
 """Python, its libraries with scikit-learn's, and compiled code."""
@@ -110,7 +110,7 @@ class JudgedSizes:
     @property
     def n_compared(self) -> int:
         """Animals of each set that are compared."""
-        return min(self.n_training, self.n_holdout, self.n_artificial, MOST_ANIMALS)
+        return min(self.n_training, self.n_holdout, self.n_artificial, most_animals(self.n_markers))
 
 
 def judged_bytes(sizes: JudgedSizes) -> int:

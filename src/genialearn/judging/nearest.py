@@ -23,6 +23,9 @@ WordArray: TypeAlias = NDArray[np.uint64]
 
 _FARTHEST = np.iinfo(np.int64).max
 
+_TILE = 16
+"""Queries that a reference is compared with while it is in the cache: else all references are read for each query."""
+
 
 class Nearest(NamedTuple):
     """Distances of the nearest references, ascending, and their rows, each of shape (queries, k)."""
@@ -53,27 +56,29 @@ def _distance(a: WordArray, b: WordArray) -> np.int64:
 def _find(queries: WordArray, references: WordArray, skip: bool, distances: IntArray, indices: IntArray) -> None:
     """Write the nearest references of each query, of those equally far the first ones."""
     k = distances.shape[1]
-    for i in prange(len(queries)):
+    for tile in prange((len(queries) + _TILE - 1) // _TILE):
         for j in range(len(references)):
-            if skip and i == j:
-                continue
-            distance = _distance(queries[i], references[j])
-            place = k
-            while place > 0 and distance < distances[i, place - 1]:
-                place -= 1
-            for later in range(k - 1, place, -1):
-                distances[i, later], indices[i, later] = distances[i, later - 1], indices[i, later - 1]
-            if place < k:
-                distances[i, place], indices[i, place] = distance, j
+            for i in range(tile * _TILE, min((tile + 1) * _TILE, len(queries))):
+                if skip and i == j:
+                    continue
+                distance = _distance(queries[i], references[j])
+                place = k
+                while place > 0 and distance < distances[i, place - 1]:
+                    place -= 1
+                for later in range(k - 1, place, -1):
+                    distances[i, later], indices[i, later] = distances[i, later - 1], indices[i, later - 1]
+                if place < k:
+                    distances[i, place], indices[i, place] = distance, j
 
 
 @njit(parallel=True, cache=True, nogil=True)
 def _count(queries: WordArray, references: WordArray, radii: IntArray, counts: IntArray) -> None:
-    for i in prange(len(queries)):
-        inside = 0
+    for tile in prange((len(queries) + _TILE - 1) // _TILE):
+        first, end = tile * _TILE, min((tile + 1) * _TILE, len(queries))
+        counts[first:end] = 0
         for j in range(len(references)):
-            inside += _distance(queries[i], references[j]) <= radii[j]
-        counts[i] = inside
+            for i in range(first, end):
+                counts[i] += _distance(queries[i], references[j]) <= radii[j]
 
 
 def nearest(queries: Int8Array, references: Int8Array, *, k: int = 1, skip_same_index: bool = False) -> Nearest:

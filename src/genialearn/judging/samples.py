@@ -25,13 +25,18 @@ Against: TypeAlias = Literal["holdout", "training", "both"]
 _EQUAL: tuple[Role, ...] = ("training", "holdout", "artificial")
 
 FEWEST_ANIMALS = 10
-MOST_ANIMALS = 5_000
-"""Of each set; more would make the judgement slow, not better."""
+MOST_ANIMALS, MOST_GENOTYPES, ENOUGH_ANIMALS = 5_000, 75_000_000, 1_000
+"""Of each set at most so many animals, and so many genotypes where that leaves enough: more are slower, not better."""
 
 NEIGHBOURS = 5
 """How many are looked for: k of precision, recall, density and coverage."""
 
 _Kept = TypeVar("_Kept")
+
+
+def most_animals(n_markers: int) -> int:
+    """Return how many animals of each set are compared at most: 5,000, and fewer above 15,000 markers."""
+    return int(np.clip(MOST_GENOTYPES // max(n_markers, 1), ENOUGH_ANIMALS, MOST_ANIMALS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +74,7 @@ class Samples:
         artificial: Animals,
         *,
         rng: np.random.Generator,
-        most: int = MOST_ANIMALS,
+        most: int | None = None,
     ) -> Self:
         """Return the three sets on the training's markers, with as many animals of each, chosen at random.
 
@@ -82,7 +87,7 @@ class Samples:
         rng
             Chooses the animals.
         most
-            How many animals of each set at most.
+            How many animals of each set at most; None for `most_animals`.
 
         Raises
         ------
@@ -96,7 +101,8 @@ class Samples:
             _check_enough(name, animals)
         phased = all(isinstance(animals, HaplotypeMatrix) for animals in named.values())
         reference, *others = (_canonical(animals, phased) for animals in named.values())
-        size = min(check_at_least("most", most, FEWEST_ANIMALS), *(len(animals.animals) for animals in named.values()))
+        most = most_animals(len(training.markers)) if most is None else check_at_least("most", most, FEWEST_ANIMALS)
+        size = min(most, *(len(animals.animals) for animals in named.values()))
         everyone = _rows(reference)
         sets = [
             everyone,
