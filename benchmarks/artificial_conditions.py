@@ -24,6 +24,7 @@ from artificial_use import factory, markdown
 
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort, CohortFiles, read_genotyped
+from genialearn.contracts import Predictor
 from genialearn.experiments.generation import held_out
 from genialearn.experiments.machine import limited_threads
 from genialearn.predictors import make_predictor
@@ -57,7 +58,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def asked(label: str, seed: int, training: Cohort, judge: object, threads: int) -> pd.DataFrame:
+def asked(label: str, seed: int, training: Cohort, judge: Predictor, threads: int) -> pd.DataFrame:
     """Return a row a trait of one generator and seed."""
     names = training.records.trait_names
     records = np.asarray(training.records.values)
@@ -65,7 +66,7 @@ def asked(label: str, seed: int, training: Cohort, judge: object, threads: int) 
     conditions = pd.DataFrame(records[rng.integers(0, len(records), len(training))], columns=names)
     drawn = factory(label, threads)(seed).fit(training).sample(len(conditions), conditions=conditions, rng=rng)
     artificial = Cohort.of_genotypes(drawn)
-    found, real = judge.predict(artificial), judge.predict(training)  # type: ignore[attr-defined]
+    found, real = judge.predict(artificial), judge.predict(training)
     rows = []
     for trait, name in enumerate(names):
         slope, se = slope_of(conditions[name].to_numpy(), found[:, trait])

@@ -114,7 +114,7 @@ class TestWalk:
 
 
 class TestWhatIsCopied:
-    def test_without_changes_a_training_haplotype_of_another_animal_on_each_chromosome(self) -> None:
+    def test_without_changes_a_training_haplotype_on_each_chromosome(self) -> None:
         training = phased_cohort().canonical()
         assert training.haplotypes is not None
         generator = MatchedCopying(rate=1e-6, error=0.0).fit(training)
