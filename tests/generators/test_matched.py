@@ -30,7 +30,7 @@ TRAITS = ["milk", "fat", "stature"]
 def slow_walk(panel: matched._Panel, worth: matched._Worth, wanted: matched._Wanted, key: np.uint64) -> Int8Array:
     """The plain twin: sorts all prefixes anew at every marker, and follows one chain after the other."""
     n_markers, n_haplotypes = panel.alleles.shape
-    at_first, places, candidates = np.argsort(panel.order), panel.places, wanted.candidates
+    at_first, places = np.argsort(panel.order), panel.places
     out = np.empty((n_markers, len(wanted.places)), dtype=np.int8)
     for chain, place in enumerate(wanted.places):
         state, donor = np.uint64(stream(key, chain)), -1
@@ -41,7 +41,7 @@ def slow_walk(panel: matched._Panel, worth: matched._Worth, wanted: matched._Wan
                 if marker > 0:
                     keys = [(*panel.alleles[:marker, row][::-1], at_first[row]) for row in range(n_haplotypes)]
                     ranked = sorted(range(n_haplotypes), key=keys.__getitem__)
-                    near = min(candidates + 1, n_haplotypes)
+                    near = min(wanted.candidates[chain] + 1, n_haplotypes)
                     first = min(max(ranked.index(donor) - near // 2, 0), n_haplotypes - near)
                     among = np.array([row for row in ranked[first : first + near] if row != donor])
                 stretch = slice(marker, worth.ends[marker])
@@ -104,7 +104,7 @@ class TestWalk:
             rng.integers(0, n_haplotypes, n_chains),
             rng.integers(0, n_haplotypes, (n_chains, 5)),
             rng.standard_normal((n_chains, n_traits)).astype(np.float32),
-            candidates,
+            rng.integers(1, candidates + 1, n_chains),
         )
 
         found = np.empty((n_chains, n_markers), dtype=np.int8, order="F")
@@ -203,6 +203,15 @@ class TestConditions:
         asked = generator.sample(40, conditions=everyone, rng=np.random.default_rng(3))
 
         assert np.array_equal(asked.alleles(), generator.sample(40, rng=np.random.default_rng(3)).alleles())
+
+    def test_others_change_nothing_for_an_animal_that_nothing_is_asked_of(self) -> None:
+        generator = MatchedCopying(error=0.0).fit(genetic_values()[0])
+        some = pd.DataFrame({"milk": np.where(np.arange(40) < 20, np.nan, 2.0)})
+        asked = generator.sample(40, conditions=some, rng=np.random.default_rng(3)).alleles()
+        free = generator.sample(40, rng=np.random.default_rng(3)).alleles()
+
+        assert np.array_equal(asked[:40], free[:40])
+        assert not np.array_equal(asked[40:], free[40:])
 
 
 def _values(animals: HaplotypeMatrix, effects: FloatArray) -> FloatArray:

@@ -19,11 +19,11 @@ from genialearn.generators.annealing import LogPartition, log_partition
 from genialearn.generators.chromosomes import Chromosome, chromosomes_of
 from genialearn.generators.divergence import Learning, learn
 from genialearn.generators.energy import Chains
-from genialearn.generators.generator import Generator, haplotypes_of
+from genialearn.generators.generator import haplotypes_of
 from genialearn.generators.mating import Mating
 from genialearn.generators.principal_axes import PrincipalAxes, nearest_rows
 from genialearn.generators.tags import linked_pairs, tags_of
-from genialearn.generators.tilt import Tilt
+from genialearn.generators.tilted import TiltedGenerator
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
 
 FLIPPED_FROM = 0.5
@@ -39,7 +39,7 @@ _LEVELS = 8
 """Temperatures that haplotypes are drawn at, where they aren't all 1."""
 
 
-class Boltzmann(Generator):
+class Boltzmann(TiltedGenerator):
     """Tags from a semi-restricted Boltzmann machine, and between them the copying model.
 
     Tags are markers of which no two nearby are closely linked. Their haplotypes come from a machine (see `energy`)
@@ -96,8 +96,6 @@ class Boltzmann(Generator):
     """
 
     needs_haplotypes = True
-    conditional = True
-    _tilt: Tilt | None
 
     def __init__(
         self,
@@ -232,7 +230,7 @@ class Boltzmann(Generator):
             Source of all randomness.
         """
         n_animals = self._asked(n_animals, conditions)
-        strengths = None if conditions is None else self.tilt().of_animals(n_animals, conditions, self.guidance)
+        strengths = self._strengths(n_animals, conditions)
         drawn = np.empty((2 * n_animals, len(self.markers_)), dtype=np.int8, order="F")
         for start in range(0, n_animals, _TOGETHER):
             stop = min(start + _TOGETHER, n_animals)
@@ -241,13 +239,6 @@ class Boltzmann(Generator):
         if strengths is None:
             drawn = drawn[self._mating.order(drawn, rng)]
         return self._as_phased(drawn)
-
-    def tilt(self) -> Tilt:
-        """Return what conditions do, learned from the training records when it is first asked for."""
-        self._check_fitted()
-        if self._tilt is None:
-            self._tilt = Tilt.of(self._recorded, self._drawn_pairs, np.random.default_rng([self.seed, 7]))
-        return self._tilt
 
     def _drawn_pairs(self, effects: FloatArray, strengths: FloatArray, rng: np.random.Generator) -> Int8Array:
         return self._drawn_tags(len(strengths), _log_odds(effects, strengths), rng)

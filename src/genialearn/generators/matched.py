@@ -16,12 +16,11 @@ from genialearn.cohorts import Cohort
 from genialearn.generators import li_stephens
 from genialearn.generators.chromosomes import Chromosome, chromosomes_of
 from genialearn.generators.exponential import exp32
-from genialearn.generators.generator import Generator, haplotypes_of
-from genialearn.generators.memory import Sizes, turned_bytes
+from genialearn.generators.generator import haplotypes_of
 from genialearn.generators.prefix_order import prefix_ordered
 from genialearn.generators.principal_axes import PrincipalAxes, nearest_rows
 from genialearn.generators.streams import following, new_key, stream, uniform
-from genialearn.generators.tilt import Tilt
+from genialearn.generators.tilted import TiltedGenerator
 from genialearn.genotypes import HaplotypeMatrix
 
 _SPREAD = 0.4
@@ -31,16 +30,13 @@ _RATE, _CANDIDATES = {False: 4.0, True: 2.0}, {False: 4, True: 40}
 _PULLED = 16
 """So many times as many candidates where some value is asked for: among few there is little to choose."""
 
-_CALIBRATIONS = 6
-"""Rounds in which the response to conditions is found."""
-
 _REORDERED = {"reassoc", "contract", "nsz"}
 
 _TOGETHER = 256
 """Chains that a thread advances at a time."""
 
 
-class MatchedCopying(Generator):
+class MatchedCopying(TiltedGenerator):
     """Each haplotype a mosaic, in which a donor is followed by one that has matched it for longest.
 
     In the copying model of Li and Stephens any haplotype may follow any other: every change of the donor is a break in
@@ -53,7 +49,7 @@ class MatchedCopying(Generator):
     What reaches over chromosomes is held by places: an artificial animal takes those of a random training animal's
     haplotypes on the leading principal axes, chromosomes begin with haplotypes near to them, and candidates are
     preferred with exp(-d^2 / 2 spread^2) of their distance to it. The animal itself gives nothing. Asked for values of
-    traits, candidates are preferred by what the stretch that follows adds to them (see `tilt`).
+    traits, candidates, sixteen times as many, are preferred by what the stretch that follows adds to them (see `tilt`).
 
     Fitting costs the principal axes and, where `error` isn't given, about 35 values of a likelihood; sampling
     O(haplotypes) a marker, and O(candidates x axes) a change of the donor. Memory: the panel at one bit an allele, and
@@ -88,8 +84,7 @@ class MatchedCopying(Generator):
     """
 
     needs_haplotypes = True
-    conditional = True
-    _tilt: Tilt | None
+    calibrations = 6  # among candidates that there are the response isn't linear
 
     def __init__(
         self,
@@ -157,11 +152,6 @@ class MatchedCopying(Generator):
         unit = self.spread_ * max(float(scores[:, 0].std()), 1e-12)
         return (scores / unit).astype(np.float32), nearest_rows(scores, self.candidates_ + 2)
 
-    def needed_bytes(self, sizes: Sizes) -> int:
-        """Return the bytes of the panel and of a chromosome of it, and of what is drawn."""
-        panel = sizes.n_training * sizes.n_markers // 4
-        return panel + 4 * sizes.n_training * sizes.longest + turned_bytes(sizes)
-
     def sample(
         self, n_animals: int, *, conditions: pd.DataFrame | None = None, rng: np.random.Generator
     ) -> HaplotypeMatrix:
@@ -177,31 +167,16 @@ class MatchedCopying(Generator):
             Source of all randomness.
         """
         n_animals = self._asked(n_animals, conditions)
-        strengths = None if conditions is None else self.tilt().of_animals(n_animals, conditions, self.guidance)
-        effects = None if strengths is None else self.tilt().effects
-        return self._as_phased(self._drawn(n_animals, effects, strengths, rng))
-
-    def tilt(self) -> Tilt:
-        """Return what conditions do, learned from the training records when it is first asked for."""
-        self._check_fitted()
-        if self._tilt is None:
-            rng = np.random.default_rng([self.seed, 7])
-            self._tilt = Tilt.of(self._recorded, self._drawn_pairs, rng, calibrations=_CALIBRATIONS)
-        return self._tilt
+        strengths = self._strengths(n_animals, conditions)
+        if strengths is None:
+            return self._as_phased(self._drawn_pairs(np.zeros((len(self.markers_), 0)), np.zeros((n_animals, 0)), rng))
+        return self._as_phased(self._drawn_pairs(self.tilt().effects, strengths, rng))
 
     def _drawn_pairs(self, effects: FloatArray, strengths: FloatArray, rng: np.random.Generator) -> Int8Array:
-        return self._drawn(len(strengths), effects, strengths, rng)
-
-    def _drawn(
-        self, n_animals: int, effects: FloatArray | None, strengths: FloatArray | None, rng: np.random.Generator
-    ) -> Int8Array:
-        """Return haplotypes (2 animals, markers); strengths (animals, traits) are of effects (markers, traits)."""
-        if effects is None or strengths is None:
-            effects, strengths = np.zeros((len(self.markers_), 0)), np.zeros((n_animals, 0))
-        out = np.empty((2 * n_animals, len(self.markers_)), dtype=np.int8, order="F")
-        places = (2 * self._some_animals(n_animals, rng)[:, None] + np.arange(2)).ravel()
+        out = np.empty((2 * len(strengths), len(self.markers_)), dtype=np.int8, order="F")
+        places = (2 * self._some_animals(len(strengths), rng)[:, None] + np.arange(2)).ravel()
         pulls = np.repeat(strengths, 2, axis=0).astype(np.float32)
-        candidates = self.candidates_ * (_PULLED if pulls.any() else 1)
+        candidates = np.where(pulls.any(axis=1), _PULLED, 1) * self.candidates_
         for chromosome in self._chromosomes:
             alleles = np.ascontiguousarray(self._panel.alleles(chromosome.columns).T)
             order = rng.permutation(len(self._panel))
@@ -263,13 +238,13 @@ class _Worth(NamedTuple):
 class _Wanted(NamedTuple):
     """Of each chain: whose place it has (chains,), what it may begin with (chains, some), pulls (chains, traits).
 
-    And how many haplotypes a donor may be followed by.
+    And how many haplotypes its donor may be followed by (chains,).
     """
 
     places: IntArray
     first: IntArray
     pulls: Float32Array
-    candidates: int
+    candidates: IntArray
 
 
 class _Donors(NamedTuple):
@@ -324,8 +299,8 @@ def _change(
     everybody: _Donors, wanted: _Wanted, chains: _Chains, some: tuple[int, int], when: tuple[bool, float]
 ) -> None:
     """Let donors of some chains be followed by others; `when`: whether the marker is the first, and the probability."""
-    n_near = min(wanted.candidates + 1, len(everybody.order))
-    most = max(n_near, wanted.first.shape[1])
+    n_all = len(everybody.order)
+    most = max(min(wanted.candidates[some[0] : some[1]].max() + 1, n_all), wanted.first.shape[1])
     among = _Among(np.empty(most, dtype=np.int64), np.empty(most, dtype=np.float32))
     is_first, probability = when
     for chain in range(some[0], some[1]):
@@ -335,6 +310,7 @@ def _change(
                 n_among = wanted.first.shape[1]
                 among.haplotypes[:n_among] = wanted.first[chain]
             else:
+                n_near = min(wanted.candidates[chain] + 1, n_all)
                 n_among = _matching(everybody, chains.donors[chain], n_near, among.haplotypes)
             _weigh(everybody, wanted, chain, among, n_among)
             state = following(state)

@@ -160,6 +160,7 @@ OWN: Mapping[str, Callable[[Any, Sizes], int]] = {
     "MarkovChain": _markov,
     "Copying": _copying,
     "Mosaic": _copying,
+    "MatchedCopying": _copying,
     "GaussianCopula": _copula,
     "GeneDrop": _gene_drop,
     "Boltzmann": _boltzmann,
