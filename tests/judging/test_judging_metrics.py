@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from genialearn._arrays import FloatArray, IntArray, as_ids
 from genialearn.genotypes import MarkerMap
-from genialearn.judging import METRICS, Samples, kinship, linkage, structure
+from genialearn.judging import METRICS, Samples, classifier, kinship, linkage, structure
 from genialearn.judging.samples import Role
 from genialearn.judging.statistics import area_under_curve, correlation, share_above, wasserstein
 
@@ -136,8 +136,9 @@ def test_linkage_over_all_pairs(samples: Samples) -> None:
     assert pytest.approx(np.sqrt(np.mean(np.square(errors))), abs=1e-5) == found["decay_rmse"]
 
 
-def test_of_a_long_chromosome_some_markers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linkage, "MOST_MARKERS", 60)
+@pytest.mark.parametrize(("limit", "most"), [("MOST_MARKERS", 60), ("MOST_PAIRS", 3 * 60**2 // 2)])
+def test_of_a_long_chromosome_some_markers_are_taken(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linkage, limit, most)
 
     some, again, others = (scored("linkage", PHASED, seed) for seed in (1, 1, 2))
 
@@ -145,6 +146,16 @@ def test_of_a_long_chromosome_some_markers_are_taken(monkeypatch: pytest.MonkeyP
     assert others != some
     monkeypatch.undo()
     assert pytest.approx(scored("linkage", PHASED)["gamma"], abs=0.1) == some["gamma"]
+
+
+def test_classifiers_see_some_of_many_markers(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scored("classifier", PHASED)
+    monkeypatch.setattr(classifier, "MOST_MARKERS", 100)
+
+    some, again = (scored("classifier", PHASED) for _ in range(2))
+
+    assert some == again
+    assert whole != some
 
 
 def test_unknown_positions_give_one_bin() -> None:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from population import independent, marker_map, offspring, phased, unphased
 
-from genialearn._arrays import as_ids
+from genialearn._arrays import IntArray, as_ids
 from genialearn.errors import AlignmentError, SettingError
 from genialearn.genotypes import dosages
 from genialearn.judging import Samples
+from genialearn.judging.kinship import nearest_relationship
+from genialearn.judging.privacy import copied_segments
 from genialearn.judging.samples import most_animals
 
 RNG = np.random.default_rng(5)
@@ -140,3 +142,26 @@ def test_other_alleles_are_refused() -> None:
 )
 def test_fewer_animals_are_compared_where_there_are_many_markers(n_markers: int, expected: int) -> None:
     assert expected == most_animals(n_markers)
+
+
+def never() -> IntArray:
+    raise AssertionError("made twice")
+
+
+def test_what_rows_are_beside_all_training_animals_is_found_once() -> None:
+    samples = Samples.of(phased(TRAINING), phased(HOLDOUT), phased(ARTIFICIAL), rng=rng())
+    for metric in (copied_segments, nearest_relationship):
+        metric(samples, rng())
+    found = {role: samples.distances(role, "everyone") for role in ("artificial", "holdout")}
+
+    half, swapped = samples.half(rng()), samples.real_in_place("training", rng())
+
+    assert np.shares_memory(found["holdout"], swapped.distances("artificial", "everyone"))
+    for known in (half, swapped):
+        anew, roles = replace(known), ("artificial", "everyone")
+        np.testing.assert_array_equal(anew.distances(*roles), known.distances(*roles))
+        assert copied_segments(anew, rng()) == pytest.approx(copied_segments(known, rng()))
+    of_all = {animal.tobytes(): n for n, animal in enumerate(samples.artificial.reshape(-1, 600))}
+    places = [of_all[animal.tobytes()] for animal in half.artificial.reshape(-1, 600)]
+    related = samples.beside_everyone("relationship", "artificial", never)
+    assert nearest_relationship(half, rng())["maximum"] == related[places].max()

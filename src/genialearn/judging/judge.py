@@ -71,9 +71,9 @@ def judge(
 def judged(samples: Samples, *, rng: np.random.Generator, repeats: int = 5) -> pd.DataFrame:
     """Return what `judge` does, of samples."""
     seeds = dict(zip(METRICS, rng.integers(2**62, size=len(METRICS)).tolist(), strict=True))
+    values = _values(dict.fromkeys(METRICS, samples), seeds)
     by_kind = {against: samples.real_in_place(against, rng) for against in ("holdout", "training", "both")}
-    real = {name: by_kind[metric.against] for name, metric in METRICS.items()}
-    values, beside = _values(dict.fromkeys(METRICS, samples), seeds), _values(real, seeds)
+    beside = _values({name: by_kind[metric.against] for name, metric in METRICS.items()}, seeds)
     spread = np.stack([_values(dict.fromkeys(METRICS, samples.half(rng)), seeds) for _ in range(repeats)])
     names = [(metric.name, part) for metric in METRICS.values() for part in metric.parts]
     table = pd.DataFrame(names, columns=list(COLUMNS[:2]))

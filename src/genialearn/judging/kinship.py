@@ -26,12 +26,19 @@ def nearest_relationship(samples: Samples, rng: np.random.Generator) -> dict[str
     Parts: `mean` and `maximum` over artificial animals. All training animals count. An animal far from each haplotype
     of the training can still be the offspring or the twin of a training animal.
     """
-    artificial, training = _standardised(samples, samples.animals("artificial")), samples.animals("everyone")
+    largest = samples.beside_everyone("relationship", "artificial", lambda: _largest(samples))
+    return {"mean": float(largest.mean(dtype=np.float64)), "maximum": float(largest.max())}
+
+
+def _largest(samples: Samples) -> Float32Array:
+    """Return the largest relationship of each artificial animal to a training animal, shape (animals,)."""
+    training, frequencies = samples.animals("everyone"), samples.frequencies("holdout")
+    artificial = _standardised(samples.animals("artificial"), frequencies)
     largest = np.full(len(artificial), -np.inf, dtype=np.float32)
     for start in range(0, len(training), _BLOCK):
-        block = _standardised(samples, training[start : start + _BLOCK])
+        block = _standardised(training[start : start + _BLOCK], frequencies)
         largest = np.maximum(largest, (artificial @ block.T).max(axis=1))
-    return {"mean": float(largest.mean(dtype=np.float64)), "maximum": float(largest.max())}
+    return largest
 
 
 def relationships(samples: Samples, rng: np.random.Generator) -> dict[str, float]:
@@ -57,15 +64,14 @@ def homozygosity(samples: Samples, rng: np.random.Generator) -> dict[str, float]
     return {"number": wasserstein(real_numbers, numbers), "length": wasserstein(real_lengths, lengths)}
 
 
-def _standardised(samples: Samples, animals: Int8Array) -> Float32Array:
+def _standardised(animals: Int8Array, frequencies: FloatArray) -> Float32Array:
     """Return Z / sqrt(k) of animals, shape (animals, markers)."""
-    frequencies = samples.frequencies("holdout")
     scale = np.sqrt(max(2 * float(frequencies @ (1 - frequencies)), 1e-12))
     return (animals - np.float32(2 * frequencies)) / np.float32(scale)
 
 
 def _relationships(samples: Samples, role: Role) -> Float32Array:
-    scaled = _standardised(samples, samples.animals(role))
+    scaled = _standardised(samples.animals(role), samples.frequencies("holdout"))
     return scaled @ scaled.T
 
 

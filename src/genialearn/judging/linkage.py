@@ -13,8 +13,8 @@ from genialearn._arrays import Float32Array, FloatArray, Int8Array, IntArray
 from genialearn.judging.samples import Samples
 from genialearn.judging.statistics import correlation, ratio_of_moments
 
-MOST_MARKERS = 3_000
-"""Of a chromosome with more, that many are taken at random."""
+MOST_MARKERS, MOST_PAIRS = 3_000, 15_000_000
+"""Of a chromosome with more markers, or its share of so many pairs, as many are taken at random."""
 
 BINS = 20
 """Of the logarithm of distance."""
@@ -66,9 +66,12 @@ def linkage(samples: Samples, rng: np.random.Generator) -> dict[str, float]:
     `decay_mae` and `decay_rmse` of mean r2 in 20 bins of log distance (base pairs) over the range of distances.
 
     Markers that don't vary in the hold-out are left out; those that don't vary among the artificial animals have
-    r = 0 there. Of a chromosome with more than 3,000 markers that many are taken at random.
+    r = 0 there. Of a chromosome with more than 3,000 markers that many are taken at random, and of 30 chromosomes
+    1,000 of each at most.
     """
-    columns = [_some(all_of_it, rng) for all_of_it in samples.chromosomes()]
+    columns = samples.chromosomes()
+    most = min(MOST_MARKERS, int(np.sqrt(2 * MOST_PAIRS / max(len(columns), 1))))
+    columns = [_some(all_of_it, most, rng) for all_of_it in columns]
     columns = [some[samples.holdout[:, some].std(axis=0) > 0] for some in columns]
     columns = [some for some in columns if len(some) > 1]
     tally, gammas = _Tally(_edges(samples.markers.positions, columns)), []
@@ -127,8 +130,8 @@ def _third_moments(rows: Int8Array, starts: IntArray, gap: int) -> FloatArray:
     return np.asarray(product.mean(axis=0, dtype=np.float64))
 
 
-def _some(columns: IntArray, rng: np.random.Generator) -> IntArray:
-    return columns if len(columns) <= MOST_MARKERS else np.sort(rng.choice(columns, MOST_MARKERS, replace=False))
+def _some(columns: IntArray, most: int, rng: np.random.Generator) -> IntArray:
+    return columns if len(columns) <= most else np.sort(rng.choice(columns, most, replace=False))
 
 
 def _edges(positions: IntArray, columns: list[IntArray]) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genialearn._arrays import BoolArray, Int8Array, IntArray
+from genialearn._arrays import BoolArray, FloatArray, Int8Array, IntArray
 from genialearn.judging.samples import Samples
 from genialearn.judging.statistics import area_under_curve
 
@@ -64,8 +64,9 @@ def copied_segments(samples: Samples, rng: np.random.Generator) -> dict[str, flo
     Parts: `window`, pieces of 64 markers (the rest of a chromosome counts with the piece before it); `chromosome`,
     whole chromosomes. A mosaic of training haplotypes is far from each of them, but its pieces are not.
     """
-    windows = [piece for columns in samples.chromosomes() for piece in _pieces(columns)]
-    return {"window": _found(samples, windows), "chromosome": _found(samples, samples.chromosomes())}
+    chromosomes = samples.chromosomes()
+    windows = [piece for columns in chromosomes for piece in _pieces(columns)]
+    return {"window": _known(samples, "window", windows), "chromosome": _known(samples, "chromosome", chromosomes)}
 
 
 def membership(samples: Samples, rng: np.random.Generator) -> dict[str, float]:
@@ -93,9 +94,14 @@ def _pieces(columns: IntArray) -> list[IntArray]:
     return np.split(columns, WINDOW * np.arange(1, n_pieces))
 
 
-def _found(samples: Samples, pieces: list[IntArray]) -> float:
-    shares = [_is_among(samples.artificial[:, piece], samples.everyone[:, piece]).mean() for piece in pieces]
-    return float(np.mean(shares)) if shares else float("nan")
+def _known(samples: Samples, name: str, pieces: list[IntArray]) -> float:
+    """Return the share of pieces of artificial rows that some training row has exactly, NaN of no pieces."""
+
+    def shares() -> FloatArray:
+        found = [_is_among(samples.artificial[:, piece], samples.everyone[:, piece]) for piece in pieces]
+        return np.mean(found, axis=0) if pieces else np.full(len(samples.artificial), np.nan)
+
+    return float(samples.beside_everyone(f"known pieces: {name}", "artificial", shares).mean())
 
 
 def _is_among(rows: Int8Array, known: Int8Array) -> BoolArray:

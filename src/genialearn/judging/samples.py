@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self, TypeAlias, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genialearn._arrays import FloatArray, Int8Array, IntArray
 from genialearn._checks import check_at_least
@@ -32,6 +33,7 @@ NEIGHBOURS = 5
 """How many are looked for: k of precision, recall, density and coverage."""
 
 _Kept = TypeVar("_Kept")
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 def most_animals(n_markers: int) -> int:
@@ -65,6 +67,7 @@ class Samples:
     markers: MarkerMap
     phased: bool
     _kept: dict[object, object] = field(default_factory=dict, init=False, repr=False)
+    _beside_everyone: dict[tuple[str, Role], NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -144,10 +147,23 @@ class Samples:
         """Return distances of each row to its nearest in a set, itself left out, ascending, shape (rows, up to 5)."""
         own = of == to
         k = min(NEIGHBOURS, len(self.rows(to)) - own)
-        return self._once(
-            ("distances", of, to),
-            lambda: nearest(self.rows(of), self.rows(to), k=k, skip_same_index=own).distances,
-        )
+
+        def found() -> IntArray:
+            return nearest(self.rows(of), self.rows(to), k=k, skip_same_index=own).distances
+
+        if to == "everyone" and not own:
+            return self.beside_everyone("distances", of, found)
+        return self._once(("distances", of, to), found)
+
+    def beside_everyone(self, name: str, of: Role, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return what each row or animal of a set is beside all training animals, shape (rows or animals, ...).
+
+        It must depend on the row and on `everyone` alone, but for frequencies, which may be those of the whole
+        hold-out. So it is made once: a half of the set has it already.
+        """
+        if (name, of) not in self._beside_everyone:
+            self._beside_everyone[name, of] = make()
+        return self._beside_everyone[name, of]
 
     def chromosomes(self) -> list[IntArray]:
         """Return the columns of each chromosome, in map order."""
@@ -157,8 +173,13 @@ class Samples:
 
     def half(self, rng: np.random.Generator) -> Self:
         """Return a random half of the animals of each set, drawn without replacement; `everyone` stays."""
-        training, holdout, artificial = (self._some(role, rng)[0] for role in _EQUAL)
-        return replace(self, training=training, holdout=holdout, artificial=artificial)
+        chosen = {role: self._halves(rng)[0] for role in _EQUAL}
+        training, holdout, artificial = (_pick(self.rows(role), chosen[role], self.phased) for role in _EQUAL)
+        half = replace(self, training=training, holdout=holdout, artificial=artificial)
+        for (name, of), known in self._beside_everyone.items():
+            by_rows = self.phased and len(known) == len(self.rows(of))
+            half._beside_everyone[name, of] = _pick(known, chosen[of], by_rows)
+        return half
 
     def real_in_place(self, against: Against, rng: np.random.Generator) -> Self:
         """Return the samples with real animals in the place of the artificial ones.
@@ -170,18 +191,19 @@ class Samples:
         if against == "holdout":
             return replace(self, artificial=self.training)
         if against == "training":
-            return replace(self, artificial=self.holdout)
-        artificial, training = self._some("training", rng)
-        holdout = self._some("holdout", rng)[0]
+            swapped = replace(self, artificial=self.holdout)
+            for (name, of), known in self._beside_everyone.items():
+                if of == "holdout":
+                    swapped._beside_everyone[name, "artificial"] = known
+            return swapped
+        artificial, training = (_pick(self.training, some, self.phased) for some in self._halves(rng))
+        holdout = _pick(self.holdout, self._halves(rng)[0], self.phased)
         return replace(self, training=training, holdout=holdout, artificial=artificial, everyone=training)
 
-    def _some(self, role: Role, rng: np.random.Generator) -> tuple[Int8Array, Int8Array]:
-        """Return two random halves of a set; of an odd number one animal is in neither."""
+    def _halves(self, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+        """Return the places of two random halves of a set's animals; of an odd number one animal is in neither."""
         order, size = rng.permutation(self.n_animals), self.n_animals // 2
-        return (
-            _pick(self.rows(role), np.sort(order[:size]), self.phased),
-            _pick(self.rows(role), np.sort(order[size : 2 * size]), self.phased),
-        )
+        return np.sort(order[:size]), np.sort(order[size : 2 * size])
 
     def _once(self, name: object, make: Callable[[], _Kept]) -> _Kept:
         if name not in self._kept:
@@ -232,5 +254,6 @@ def _choice(n_animals: int, size: int, rng: np.random.Generator) -> IntArray:
     return np.sort(rng.choice(n_animals, size, replace=False))
 
 
-def _pick(rows: Int8Array, animals: IntArray, phased: bool) -> Int8Array:
+def _pick(rows: NDArray[_Number], animals: IntArray, phased: bool) -> NDArray[_Number]:
+    """Return the rows of animals."""
     return rows[np.column_stack([2 * animals, 2 * animals + 1]).ravel() if phased else animals]
