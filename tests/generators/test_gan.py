@@ -9,6 +9,7 @@ from deep_cohorts import frequency_error, recorded_cohort, slope_on_conditions
 
 pytest.importorskip("torch")
 
+from genialearn.generators import gan
 from genialearn.generators.gan import GAN, LocalWassersteinGAN, WassersteinGAN
 
 SMALL: dict[str, Any] = {"epochs": 30, "latent": 8, "hidden": (32,), "critic_hidden": (32,), "batch": 16}
@@ -44,6 +45,16 @@ def test_temperatures_fall_on_a_line() -> None:
 
     assert (1.0, pytest.approx(0.1)) == (history[0]["temperature"], history[-1]["temperature"])
     assert SMALL["epochs"] == len(history)
+
+
+def test_many_rows_are_seen_in_fewer_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_animals = len(recorded_cohort())
+    monkeypatch.setattr(gan, "_MOST_EPOCHS", 4)
+
+    for n_rows, epochs in ((2 * n_animals + 1, 3), (9 * n_animals, 4)):
+        monkeypatch.setattr(gan, "_ROWS_SEEN", n_rows)
+        settings = {**SMALL, "epochs": None, "unit": "animal", "threads": 1, "device": "cpu"}
+        assert epochs == len(WassersteinGAN(**settings).fit(recorded_cohort()).history_)
 
 
 def test_every_addition_changes_the_generator() -> None:

@@ -127,7 +127,7 @@ class DeepGenerator(Generator, ABC):
     _name: str
 
     unit: str
-    epochs: int
+    epochs: int | None
     batch: int
     learning_rate: float
     condition_dropout: float
@@ -247,7 +247,8 @@ class DeepGenerator(Generator, ABC):
     def _check_common(self) -> None:
         check_known(f"{self._name} unit", self.unit, UNITS)
         check_known(f"{self._name} device", self.device, ("auto", "cpu", "cuda"))
-        check_at_least(f"{self._name} epochs", self.epochs, 0)
+        if self.epochs is not None:
+            check_at_least(f"{self._name} epochs", self.epochs, 0)
         check_at_least(f"{self._name} batch", self.batch, 2)
         check_at_least(f"{self._name} threads", self.threads, 0)
         check_between(f"{self._name} learning_rate", self.learning_rate, 1e-7, 1)

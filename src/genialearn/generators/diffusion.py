@@ -121,7 +121,7 @@ class PCADiffusion(DeepGenerator):
         self.guidance = guidance
         self.decode = decode
         self.calibrate = calibrate
-        self.epochs = epochs
+        self.epochs: int = epochs
         self.patience = patience
         self.held_out = held_out
         self.batch = batch

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from genialearn.neural.checkpoints import Checkpoint
     from genialearn.neural.windows import WindowCritics
 
+_MOST_EPOCHS, _ROWS_SEEN = 1000, 1_000_000
 _WIDEST, _NARROWEST = 4096, 64
 _MANY_MARKERS = 20_000
 
@@ -50,7 +51,7 @@ class _Adversarial(DeepGenerator):
         layout = self._layout(rows, conditions)
         generator = self._generator(layout).to(conditions.device)
         critic = self._critic(layout).to(conditions.device)
-        settings = self._training()
+        settings = self._training(len(rows.states))
         targets = MomentTargets.of(data, layout.chromosomes) if settings.compares else None
         training = AdversarialTraining(
             generator, critic, data, conditions, targets=targets, settings=settings, seed=self.seed
@@ -83,7 +84,7 @@ class _Adversarial(DeepGenerator):
         from genialearn.neural.memory import row_bytes, trained_bytes
         from genialearn.neural.windows import LAGS
 
-        settings, critic = self._training(), self._critic(layout)
+        settings, critic = self._training(n_rows), self._critic(layout)
         batch = min(self.batch, n_rows)
         step = row_bytes(batch, layout.size, arrays=_ARRAYS)
         if critic.windows is not None:
@@ -108,8 +109,12 @@ class _Adversarial(DeepGenerator):
         """Return the widths of the critic for one-hot rows of a size."""
 
     @abstractmethod
-    def _training(self) -> AdversarialSettings:
-        """Return how both are trained."""
+    def _training(self, n_rows: int) -> AdversarialSettings:
+        """Return how both are trained on so many rows."""
+
+    def _passes(self, n_rows: int) -> int:
+        """Return the number of epochs."""
+        return min(_MOST_EPOCHS, -(-_ROWS_SEEN // n_rows)) if self.epochs is None else self.epochs
 
     def _window_critics(self, layout: Layout) -> WindowCritics | None:
         return None
@@ -133,7 +138,7 @@ class GAN(_Adversarial):
     first_temperature, last_temperature
         Of the Gumbel-softmax, falling on a straight line.
     epochs, batch
-        Passes over the data, and rows a step.
+        Passes over the data, None for 1,000, of more than 1,000 rows as many as see a million; and rows a step.
     learning_rate, critic_learning_rate
         Adam's.
     condition_dropout
@@ -153,7 +158,7 @@ class GAN(_Adversarial):
         critic_hidden: Sequence[int] | None = None,
         first_temperature: float = 1.0,
         last_temperature: float = 0.1,
-        epochs: int = 1000,
+        epochs: int | None = None,
         batch: int = 256,
         learning_rate: float = 5e-4,
         critic_learning_rate: float = 1e-4,
@@ -187,12 +192,12 @@ class GAN(_Adversarial):
     def _default_critic(self, size: int) -> Sequence[int]:
         return doubling(min(size / 5, _WIDEST), 2, least=_NARROWEST)[::-1]
 
-    def _training(self) -> AdversarialSettings:
+    def _training(self, n_rows: int) -> AdversarialSettings:
         from genialearn.neural.adversarial import AdversarialSettings
 
         return AdversarialSettings(
             wasserstein=False,
-            epochs=self.epochs,
+            epochs=self._passes(n_rows),
             batch=self.batch,
             learning_rate=self.learning_rate,
             critic_learning_rate=self.critic_learning_rate,
@@ -238,7 +243,8 @@ class WassersteinGAN(_Adversarial):
     window, window_hidden
         Markers a window, 0 for no critics of windows, and the width of their hidden layers.
     epochs, batch, learning_rate
-        Passes over the data, rows a step, and Adam's rate for both.
+        Passes over the data, None for 1,000, of more than 1,000 rows as many as see a million; rows a step; and Adam's
+        rate for both.
     condition_dropout
         Share of rows that train without their conditions.
     seed, threads, device
@@ -263,7 +269,7 @@ class WassersteinGAN(_Adversarial):
         linkage_weight: float = 0.0,
         window: int = 0,
         window_hidden: int = 32,
-        epochs: int = 1000,
+        epochs: int | None = None,
         batch: int = 128,
         learning_rate: float = 1e-4,
         condition_dropout: float = 0.15,
@@ -318,12 +324,12 @@ class WassersteinGAN(_Adversarial):
         columns = window_columns(layout.chromosomes, self.window)
         return WindowCritics(columns, layout.n_states, layout.n_conditions, self.window_hidden)
 
-    def _training(self) -> AdversarialSettings:
+    def _training(self, n_rows: int) -> AdversarialSettings:
         from genialearn.neural.adversarial import AdversarialSettings
 
         return AdversarialSettings(
             wasserstein=True,
-            epochs=self.epochs,
+            epochs=self._passes(n_rows),
             batch=self.batch,
             learning_rate=self.learning_rate,
             critic_learning_rate=self.learning_rate,
@@ -363,7 +369,7 @@ class LocalWassersteinGAN(WassersteinGAN):
         linkage_weight: float = 10.0,
         window: int = 64,
         window_hidden: int = 32,
-        epochs: int = 1000,
+        epochs: int | None = None,
         batch: int = 128,
         learning_rate: float = 1e-4,
         condition_dropout: float = 0.15,

@@ -84,7 +84,7 @@ class VAE(DeepGenerator):
         self.beta = beta
         self.warm_up = warm_up
         self.decode = decode
-        self.epochs = epochs
+        self.epochs: int = epochs
         self.patience = patience
         self.held_out = held_out
         self.batch = batch
