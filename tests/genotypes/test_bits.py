@@ -120,6 +120,18 @@ def test_dosages_are_packed_however_they_lie_in_memory(order: Literal["C", "F"])
         np.testing.assert_array_equal(dosages, decoded(_bits.pack(given_as), 9))
 
 
+@pytest.mark.parametrize("n_animals", [1, 4, 7])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_pairs_of_haplotypes_are_genotypes(n_animals: int, order: Literal["C", "F"]) -> None:
+    alleles = np.random.default_rng(3).integers(0, 2, (2 * n_animals, 6), dtype=np.int8)
+    haplotypes = np.array(np.packbits(alleles.T, axis=1, bitorder="little"), order=order)
+
+    packed = _bits.paired(haplotypes, n_animals)
+
+    np.testing.assert_array_equal(_bits.pack(alleles[0::2] + alleles[1::2]), packed)
+    assert packed.flags.c_contiguous
+
+
 def test_files_and_memory_are_read_by_one_compiled_kernel(tmp_path: Path) -> None:
     dosages = some_dosages((9, 6))
     packed = _bits.pack(dosages)

@@ -14,6 +14,7 @@ from genialearn._arrays import ByteArray, IntArray, StrArray
 from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts import Cohort
 from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, gene_drop
+from genialearn.cohorts.simulate.strands import Strands
 from genialearn.contracts import GenotypeGenerator
 from genialearn.errors import AlignmentError, SettingError
 from genialearn.generators.catalogue import CATALOGUE, make_generator
@@ -60,8 +61,8 @@ class GeneDrop(Generator):
     families as real animals do, which few generators make. Drift adds up over generations, the faster the fewer the
     sires.
 
-    Costs O(animals dropped x markers); 2 bytes an animal of the pedigree and marker of the longest chromosome, and the
-    drawn haplotypes; beside what the founders' generator costs.
+    Costs O(animals dropped x markers); a quarter of a byte an animal of the pedigree and marker of the longest
+    chromosome, and the drawn haplotypes; beside what the founders' generator costs.
 
     Parameters
     ----------
@@ -209,16 +210,10 @@ def _root(n_animals: int) -> float:
 def _dropped(pool: HaplotypeMatrix, descent: Descent, chromosome: Chromosome, rng: np.random.Generator) -> ByteArray:
     """Return the haplotypes of the wanted animals on one chromosome, shape (2 x wanted, markers)."""
     morgans = chromosome.centimorgans / 100
-    alleles = np.ascontiguousarray(pool.alleles(chromosome.columns)).view(np.uint8)
-    founders = alleles[_both(descent.founders)]
+    founders = Strands.of(pool.alleles(chromosome.columns)).select(descent.founders)
     key = int(rng.integers(0, 2**63 - 1))
     everybody = gene_drop(founders, descent.couples, GeneticMap(morgans, float(morgans[-1])), key=key)
-    return everybody[_both(descent.wanted)]
-
-
-def _both(animals: IntArray) -> IntArray:
-    """Return the numbers of the two haplotypes of each animal, in order."""
-    return np.column_stack([2 * animals, 2 * animals + 1]).ravel()
+    return everybody.select(descent.wanted).alleles()
 
 
 def _without_repeats(n_things: int, n_draws: int, rng: np.random.Generator) -> IntArray:

@@ -11,7 +11,17 @@ from genialearn.genotypes.matrix import (
     dosages,
     matched,
 )
-from genialearn.genotypes.plink import read_bim, read_fam, read_plink, write_plink
+from genialearn.genotypes.plink import (
+    fileset,
+    map_bed,
+    read_bim,
+    read_fam,
+    read_plink,
+    write_bim,
+    write_fam,
+    write_plink,
+    writing_bed,
+)
 from genialearn.genotypes.vcf import read_vcf, write_vcf
 
 __all__ = [
@@ -25,11 +35,16 @@ __all__ = [
     "canonical",
     "compare_maps",
     "dosages",
+    "fileset",
+    "map_bed",
     "matched",
     "read_bim",
     "read_fam",
     "read_plink",
     "read_vcf",
+    "write_bim",
+    "write_fam",
     "write_plink",
     "write_vcf",
+    "writing_bed",
 ]

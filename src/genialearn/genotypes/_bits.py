@@ -44,6 +44,15 @@ _COUNTS = np.stack([np.maximum(_DOSAGES_OF_BYTE, 0).sum(axis=1), (_DOSAGES_OF_BY
 """Copies of A1 and missing genotypes in each of the 256 bytes, shape (256, 2)."""
 
 
+_GENOTYPES_OF_HAPLOTYPES: ByteArray = np.sum(
+    _CODE_OF_DOSAGE[((np.arange(256)[:, None] >> _SHIFTS) & 1) + ((np.arange(256)[:, None] >> (_SHIFTS + 1)) & 1)]
+    << _SHIFTS,
+    axis=1,
+    dtype=np.uint8,
+)
+"""The four genotypes of eight haplotypes, one bit each, two of an animal beside each other, shape (256,)."""
+
+
 def bytes_per_marker(n_animals: int) -> int:
     """Return how many bytes hold one marker's genotypes: four animals a byte, rounded up."""
     return (n_animals + 3) // 4
@@ -72,6 +81,17 @@ def pack(dosages: Int8Array) -> ByteArray:
     n_animals, n_markers = dosages.shape
     out = np.empty((n_markers, bytes_per_marker(n_animals)), dtype=np.uint8)
     _pack(_read_only(np.ascontiguousarray(dosages.T)), out)
+    return out
+
+
+def paired(haplotypes: ByteArray, n_animals: int) -> ByteArray:
+    """Return the packed genotypes of packed haplotypes, haplotype 8k + j in bit j of byte k; unused bits are 0.
+
+    Both are of shape (markers, bytes): eight haplotypes are four animals, so a byte becomes a byte.
+    """
+    out: ByteArray = _GENOTYPES_OF_HAPLOTYPES[np.ascontiguousarray(haplotypes)]
+    if n_animals % 4:
+        out[:, -1] &= np.uint8((1 << 2 * (n_animals % 4)) - 1)
     return out
 
 

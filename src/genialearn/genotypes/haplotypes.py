@@ -97,7 +97,5 @@ class HaplotypeMatrix:
 
     def genotypes(self) -> PackedGenotypes:
         """Return the sums of each animal's two alleles, at two bits each."""
-        packed = np.empty((len(self.markers), _bits.bytes_per_marker(len(self.animals))), dtype=np.uint8)
-        for columns, block in self.blocks():
-            packed[columns] = _bits.pack(block[0::2] + block[1::2])
+        packed = _bits.paired(self.packed, len(self.animals))
         return PackedGenotypes.whole(self.animals, self.markers, packed)

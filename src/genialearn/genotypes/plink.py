@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,10 +64,17 @@ def read_plink(prefix: Path | str) -> PackedGenotypes:
     """
     bed, bim, fam = fileset(prefix)
     animals, markers = read_fam(fam).ids, read_bim(bim)
-    return PackedGenotypes.whole(animals, markers, _map_bed(bed, len(animals), len(markers)))
+    return PackedGenotypes.whole(animals, markers, map_bed(bed, len(animals), len(markers)))
 
 
-def _map_bed(path: Path, n_animals: int, n_markers: int) -> ByteArray:
+def map_bed(path: Path, n_animals: int, n_markers: int) -> ByteArray:
+    """Return the packed genotypes of a .bed file, memory-mapped, shape (markers, bytes).
+
+    Raises
+    ------
+    FileFormatError
+        Where it isn't a .bed file of so many animals and markers.
+    """
     width = _bits.bytes_per_marker(n_animals)
     try:
         _check_bed(path, n_animals, n_markers)
@@ -207,18 +215,41 @@ def write_plink(
         "male", "female" or anything else for unknown, shape (animals,).
     """
     bed, bim, fam = fileset(prefix)
-    unknown = as_ids(["0"] * genotypes.shape[0])
+    write_fam(fam, genotypes.animals, sires=sires, dams=dams, sexes=sexes)
+    write_bim(bim, genotypes.markers)
+    with writing_bed(bed) as write:
+        for _, block in genotypes.blocks():
+            write(_bits.pack(block))
+
+
+@contextmanager
+def writing_bed(path: Path | str) -> Iterator[Callable[[ByteArray], None]]:
+    """Open a .bed file for markers that come piece by piece, packed; it appears whole or not at all."""
+    with _files.writing(path, "wb") as handle:
+        handle.write(_bits.MAGIC)
+
+        def write(packed: ByteArray) -> None:
+            handle.write(packed.tobytes())
+
+        yield write
+
+
+def write_fam(
+    path: Path | str,
+    animals: StrArray,
+    *,
+    sires: StrArray | None = None,
+    dams: StrArray | None = None,
+    sexes: StrArray | None = None,
+) -> None:
+    """Write animals as a .fam file, the family named as the animal; parameters are those of `write_plink`."""
+    unknown = as_ids(["0"] * len(animals))
     parents = [unknown if given is None else given for given in (sires, dams)]
     codes = [_CODE_OF_SEX.get(sex, "0") for sex in (unknown if sexes is None else sexes)]
-    _refuse_blanks(fam, genotypes.animals, *parents)
-    with _files.writing(fam) as handle:
-        for animal, sire, dam, code in zip(genotypes.animals, *parents, codes, strict=True):
+    _refuse_blanks(path, animals, *parents)
+    with _files.writing(path) as handle:
+        for animal, sire, dam, code in zip(animals, *parents, codes, strict=True):
             handle.write(f"{animal}\t{animal}\t{sire}\t{dam}\t{code}\t-9\n")
-    write_bim(bim, genotypes.markers)
-    with _files.writing(bed, "wb") as handle:
-        handle.write(_bits.MAGIC)
-        for _, block in genotypes.blocks():
-            handle.write(_bits.pack(block).tobytes())
 
 
 def write_bim(path: Path | str, markers: MarkerMap) -> None:

@@ -19,6 +19,7 @@ from genialearn.cohorts.simulate.demography import (
 from genialearn.cohorts.simulate.founders import coalescent_sites, founder_haplotypes, independent_sites
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS, plan_sites, share_out
 from genialearn.errors import MissingExtraError
+from genialearn.genotypes import allele_frequencies, dosages
 
 
 def test_sizes_go_down_towards_today() -> None:
@@ -125,7 +126,7 @@ def test_markers_are_in_map_order_with_known_alleles(breed: SimulatedHerd) -> No
 
 
 def test_minor_allele_frequencies_are_nearly_uniform(breed: SimulatedHerd) -> None:
-    frequencies = minor_allele_frequencies(breed.genotypes.values.astype(np.uint8))
+    frequencies = minor_allele_frequencies(allele_frequencies(breed.genotypes))
     levels = np.arange(0.1, 1, 0.1)
 
     assert np.abs(np.quantile(frequencies, levels) - levels / 2).max() < 0.05
@@ -144,13 +145,13 @@ def test_linkage_disequilibrium_falls_with_distance_as_in_holsteins(breed: Simul
 
 def _mean_r2(herd: SimulatedHerd, low: float, high: float) -> float:
     total, count = 0.0, 0
-    frequencies = minor_allele_frequencies(herd.genotypes.values.astype(np.uint8))
+    frequencies = minor_allele_frequencies(allele_frequencies(herd.genotypes))
     for chromosome in range(1, 30):
         columns = np.flatnonzero((herd.genotypes.markers.chromosomes == str(chromosome)) & (frequencies > 0.05))
         megabases = herd.genotypes.markers.positions[columns] / 1e6
         distances = np.abs(megabases[:, None] - megabases)
         chosen = (distances >= low) & (distances < high)
-        r2 = np.corrcoef(herd.genotypes.values[:, columns].astype(float), rowvar=False) ** 2
+        r2 = np.corrcoef(dosages(herd.genotypes)[:, columns].astype(float), rowvar=False) ** 2
         total, count = total + r2[chosen].sum(), count + chosen.sum()
     return float(total / count)
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from genialearn._arrays import ByteArray
+from genialearn.cohorts.simulate import meiosis
 from genialearn.cohorts.simulate.history import pass_through, random_couples
-from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, gene_drop, offspring
+from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap
+from genialearn.cohorts.simulate.strands import Strands
 
 N_CHILDREN = 4000
 MAP = GeneticMap(np.linspace(0, 1.5, 151), 1.5)
@@ -17,6 +21,20 @@ COUPLE = Couples(np.zeros(N_CHILDREN, dtype=np.int64), np.ones(N_CHILDREN, dtype
 def labelled(n_animals: int, n_sites: int = 151) -> ByteArray:
     """Haplotypes that carry their own number at every site."""
     return np.repeat(np.arange(2 * n_animals, dtype=np.uint8)[:, None], n_sites, axis=1)
+
+
+def by_planes(kernel: Callable[..., Strands], numbers: ByteArray, *arguments: Any, key: int) -> ByteArray:
+    """Return what a kernel of alleles makes of numbers: their bits take the same way, since the key is the same."""
+    planes = [kernel(Strands.of(numbers >> bit & 1), *arguments, key=key).alleles() << bit for bit in range(4)]
+    return np.asarray(np.sum(planes, axis=0, dtype=np.uint8))
+
+
+def offspring(parents: ByteArray, couples: Couples, genetic_map: GeneticMap, *, key: int) -> ByteArray:
+    return by_planes(meiosis.offspring, parents, couples, genetic_map, key=key)
+
+
+def gene_drop(founders: ByteArray, couples: Couples, genetic_map: GeneticMap, *, key: int) -> ByteArray:
+    return by_planes(meiosis.gene_drop, founders, couples, genetic_map, key=key)
 
 
 def plain_gamete(strands: ByteArray, genetic_map: GeneticMap, key: int) -> list[int]:
@@ -127,7 +145,7 @@ def test_drift_of_random_mating_is_that_of_the_population_size() -> None:
     founders = np.repeat(np.arange(2) == 0, 20)[:, None].repeat(400, axis=1).astype(np.uint8)
     unlinked = GeneticMap(np.linspace(0, 400, 400), 400.0)
 
-    haplotypes = pass_through(founders, random_couples([20] * 6, rng), unlinked, rng)
+    haplotypes = pass_through(Strands.of(founders), random_couples([20] * 6, rng), unlinked, rng).alleles()
 
     heterozygosity = np.mean(2 * haplotypes.mean(axis=0) * (1 - haplotypes.mean(axis=0)))
     assert heterozygosity == pytest.approx(0.5 * (1 - 1 / 40) ** 5, rel=0.05)

@@ -5,6 +5,7 @@ import pytest
 
 from genialearn.cohorts.simulate import HerdDesign, Population, SimulatedHerd, simulate_population
 from genialearn.cohorts.simulate.pedigree import AGE_AT_CALVING, LAST_BIRTH_YEAR
+from genialearn.genotypes import dosages
 
 
 @pytest.fixture(scope="module")
@@ -95,17 +96,17 @@ def test_the_pedigree_table_lists_every_parent(herd: SimulatedHerd) -> None:
 def test_genotypes_of_dams_and_daughters_never_exclude_each_other(herd: SimulatedHerd) -> None:
     row_of = {animal: row for row, animal in enumerate(herd.genotypes.animals)}
     recorded = herd.pedigree[herd.pedigree["id"].isin(row_of) & herd.pedigree["dam"].isin(row_of)]
-    daughters = herd.genotypes.values[recorded["id"].map(row_of)]
-    dams = herd.genotypes.values[recorded["dam"].map(row_of)]
+    daughters = dosages(herd.genotypes)[recorded["id"].map(row_of)]
+    dams = dosages(herd.genotypes)[recorded["dam"].map(row_of)]
 
     assert len(recorded) > 50
     assert np.abs(daughters - dams).max() == 1
 
 
 def test_relationships_are_those_of_the_pedigree(breed: SimulatedHerd) -> None:
-    dosages = breed.genotypes.values.astype(float)
-    frequencies = dosages.mean(axis=0) / 2
-    centred = dosages - 2 * frequencies
+    copies = dosages(breed.genotypes).astype(float)
+    frequencies = copies.mean(axis=0) / 2
+    centred = copies - 2 * frequencies
     genomic = centred @ centred.T / np.sum(2 * frequencies * (1 - frequencies))
     sires = breed.pedigree.set_index("id").loc[breed.genotypes.animals, "sire"].to_numpy()
     same_sire = np.equal.outer(sires, sires) & ~np.eye(len(sires), dtype=bool)

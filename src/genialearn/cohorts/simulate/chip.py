@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genialearn._arrays import BoolArray, ByteArray, FloatArray, IntArray, StrArray, as_ids
+from genialearn._arrays import BoolArray, FloatArray, IntArray, StrArray, as_ids
 from genialearn.cohorts.simulate.map import MAJOR_GENE_FREQUENCY, MAJOR_GENE_SITE, QTL_SITE, morgans
 from genialearn.genotypes import MarkerMap
 
@@ -15,9 +15,8 @@ ALLELE_PAIRS = ("AC", "AG", "TC", "TG", "CA", "GA", "CT", "GT")
 """Counted and other allele; no pair is its own complement, as on real chips."""
 
 
-def minor_allele_frequencies(dosages: ByteArray) -> FloatArray:
-    """Return the frequency of the rarer allele of each site, shape (sites,)."""
-    frequencies = dosages.mean(axis=0) / 2
+def minor_allele_frequencies(frequencies: FloatArray) -> FloatArray:
+    """Return the frequency of the rarer allele of each site, shape (sites,), given that of one of the two."""
     return np.asarray(np.minimum(frequencies, 1 - frequencies))
 
 

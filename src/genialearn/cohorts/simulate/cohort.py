@@ -10,7 +10,7 @@ from pathlib import Path
 from genialearn import _files
 from genialearn.cohorts.simulate.herd import simulate_herd
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
-from genialearn.cohorts.simulate.write import refuse_occupied, write_herd
+from genialearn.cohorts.simulate.write import bed_file, refuse_occupied, write_herd
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def simulate_cohort(
     folder = Path(folder)
     refuse_occupied(folder, force=force)
     clock = _Clock(progress)
-    herd = simulate_herd(settings, progress=clock, threads=threads)
-    clock("writing", 0.0)
     with _files.whole_folder(folder) as temporary:
+        herd = simulate_herd(settings, progress=clock, threads=threads, bed=bed_file(temporary))
+        clock("writing", 0.0)
         write_herd(temporary, herd)
     clock("writing", 1.0)
     return SimulationSummary(

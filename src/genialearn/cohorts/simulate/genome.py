@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 
-from genialearn._arrays import BoolArray, ByteArray, Int8Array, IntArray
+from genialearn._arrays import BoolArray, ByteArray, Int8Array, IntArray, StrArray
 from genialearn.cohorts.simulate import chip
 from genialearn.cohorts.simulate.demography import ANCIENT, recent_sizes
 from genialearn.cohorts.simulate.founders import (
@@ -28,7 +30,8 @@ from genialearn.cohorts.simulate.map import (
 )
 from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, gene_drop
 from genialearn.cohorts.simulate.pedigree import Population
-from genialearn.genotypes import MarkerMap
+from genialearn.cohorts.simulate.strands import Strands, ones
+from genialearn.genotypes import HaplotypeMatrix, MarkerMap, PackedGenotypes, map_bed, writing_bed
 
 FOUNDERS = ("coalescent", "independent")
 YOUNG_FOUNDERS = 24
@@ -39,14 +42,10 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """Sites of the genome with the dosages of their counted alleles, shape (animals, sites).
-
-    `alleles`, where they are kept, are those of the gametes of sires and dams in turn, shape (2 animals, sites).
-    """
+    """Sites of the genome with the dosages of their counted alleles, shape (animals, sites)."""
 
     map: MarkerMap
     dosages: Int8Array
-    alleles: ByteArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +54,29 @@ class Genome:
 
     Parameters
     ----------
-    markers
-        The sites of the chip.
+    genotypes
+        At the sites of the chip.
     qtl
         The sites that act on traits; all on the chip if so asked.
     major_gene
         Which of the QTL stands for DGAT1.
+    haplotypes
+        The genotypes phased, where that was asked for: an animal's first haplotype came from its sire.
     """
 
-    markers: Sites
+    genotypes: PackedGenotypes
     qtl: Sites
     major_gene: int
+    haplotypes: HaplotypeMatrix | None
 
 
 @dataclass(frozen=True, eq=False)
 class _Chromosome:
-    markers: Sites
+    """What the genotyped animals carry on one chromosome."""
+
+    markers: MarkerMap
+    genotypes: PackedGenotypes | None
+    haplotypes: HaplotypeMatrix | None
     qtl: Sites
     is_major_gene: BoolArray
 
@@ -97,16 +103,26 @@ class GenomeDesign:
 
 
 def simulate_genome(
-    population: Population, design: GenomeDesign, rng: np.random.Generator, *, threads: int, progress: Progress
+    population: Population,
+    animals: StrArray,
+    design: GenomeDesign,
+    rng: np.random.Generator,
+    *,
+    threads: int,
+    progress: Progress,
+    bed: Path | None = None,
 ) -> Genome:
     """Return the genome of the recorded animals of a population.
 
-    One chromosome at a time, so that memory is that of as many chromosomes as there are threads.
+    One chromosome at a time, so that memory is that of as many chromosomes as there are threads, and of the packed
+    genotypes unless they are written.
 
     Parameters
     ----------
     population
         The pedigree.
+    animals
+        Identifiers of those recorded, shape (recorded,).
     design
         Numbers of sites and the kind of founders.
     rng
@@ -115,6 +131,8 @@ def simulate_genome(
         How many segments or chromosomes are simulated at once; the result doesn't depend on it.
     progress
         Called with the name of the stage and the fraction of it that is done.
+    bed
+        File to which genotypes are written as chromosomes come, and from which they are then read; None for memory.
     """
     planning, founding, mating, *chromosomal = rng.spawn(3 + len(CHROMOSOME_LENGTHS))
     plans = _plans(design, planning)
@@ -128,16 +146,33 @@ def simulate_genome(
             found[chromosome],
             generations=generations,
             population=population,
+            animals=animals,
             design=design,
             rng=chromosomal[chromosome],
         )
 
     parts = []
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool, _writing(bed) as write:
         for part in pool.map(simulate, range(len(plans))):
-            parts.append(part)
+            parts.append(write(part))
             progress("gene drop", len(parts) / len(plans))
-    return _whole(parts)
+    return _whole(parts, animals, bed)
+
+
+@contextmanager
+def _writing(bed: Path | None) -> Iterator[Callable[[_Chromosome], _Chromosome]]:
+    """Open what takes the genotypes of one chromosome after the other, and returns what is left to be kept."""
+    if bed is None:
+        yield lambda part: part
+        return
+    with writing_bed(bed) as write:
+
+        def written(part: _Chromosome) -> _Chromosome:
+            assert part.genotypes is not None, "each chromosome is written once"
+            write(part.genotypes.packed)
+            return replace(part, genotypes=None)
+
+        yield written
 
 
 def _plans(design: GenomeDesign, rng: np.random.Generator) -> list[SitePlan]:
@@ -170,51 +205,67 @@ def _simulate_chromosome(
     *,
     generations: list[Couples],
     population: Population,
+    animals: StrArray,
     design: GenomeDesign,
     rng: np.random.Generator,
 ) -> _Chromosome:
     genetic_map = GeneticMap(morgans(sites.positions), plan.length * MORGANS_PER_BASE)
-    oldest = founder_haplotypes(sites, design.sizes[0], rng)
+    oldest = Strands.of(founder_haplotypes(sites, design.sizes[0], rng))
     founders = pass_through(oldest, generations, genetic_map, rng)
-    haplotypes = gene_drop(founders, population.couples, genetic_map, key=int(rng.integers(0, 2**63 - 1)))
-    recorded = np.flatnonzero(population.recorded)
-    return _ascertained(plan.chromosome, sites, haplotypes.reshape(-1, 2, haplotypes.shape[1])[recorded], design, rng)
+    everybody = gene_drop(founders, population.couples, genetic_map, key=int(rng.integers(0, 2**63 - 1)))
+    derived = everybody.select(np.flatnonzero(population.recorded)).by_site()
+    return _ascertained(plan.chromosome, sites, derived, animals, design=design, rng=rng)
 
 
 def _ascertained(
-    chromosome: int, sites: FounderSites, haplotypes: ByteArray, design: GenomeDesign, rng: np.random.Generator
+    chromosome: int,
+    sites: FounderSites,
+    derived: ByteArray,
+    animals: StrArray,
+    *,
+    design: GenomeDesign,
+    rng: np.random.Generator,
 ) -> _Chromosome:
-    """Return the chip, phased or not, and the QTL, given derived alleles, shape (animals, 2, sites)."""
-    derived = haplotypes[:, 0] + haplotypes[:, 1]
-    n_qtl = int(share_out(design.n_qtl)[chromosome - 1])
-    frequencies = chip.minor_allele_frequencies(derived)
+    """Return the chip and the QTL, given bits for derived alleles with sites as rows, shape (sites, bytes)."""
+    n_qtl, n_haplotypes = int(share_out(design.n_qtl)[chromosome - 1]), 2 * len(animals)
+    frequencies = chip.minor_allele_frequencies(ones(derived) / n_haplotypes)
     chosen = chip.ascertain(sites.purposes, frequencies, n_qtl, qtl_on_chip=design.qtl_on_chip, rng=rng)
     counted, other, derived_is_counted = chip.random_alleles(len(sites.positions), rng)
 
-    def taken(columns: IntArray, *, phased: bool = False) -> Sites:
-        swapped = ~derived_is_counted[columns]
-        copies = np.where(swapped, 2 - derived[:, columns], derived[:, columns]).astype(np.int8)
+    def taken(columns: IntArray) -> HaplotypeMatrix:
+        swaps = np.where(derived_is_counted[columns], 0, 255).astype(np.uint8)
         sites_map = chip.site_map(chromosome, sites.positions[columns], counted[columns], other[columns])
-        alleles = haplotypes[:, :, columns].reshape(-1, len(columns)) ^ swapped.astype(np.uint8) if phased else None
-        return Sites(sites_map, copies, alleles)
+        return HaplotypeMatrix(animals, sites_map, derived[columns] ^ swaps[:, None])
 
-    markers = taken(chosen.markers, phased=design.phased)
-    return _Chromosome(markers, taken(chosen.qtl), chosen.qtl == chosen.major_gene)
-
-
-def _whole(chromosomes: list[_Chromosome]) -> Genome:
-    is_major_gene = np.concatenate([chromosome.is_major_gene for chromosome in chromosomes])
-    return Genome(
-        _joined([chromosome.markers for chromosome in chromosomes]),
-        _joined([chromosome.qtl for chromosome in chromosomes]),
-        int(np.flatnonzero(is_major_gene)[0]),
+    markers, qtl = taken(chosen.markers), taken(chosen.qtl)
+    alleles = qtl.alleles()
+    return _Chromosome(
+        markers.markers,
+        markers.genotypes(),
+        markers if design.phased else None,
+        Sites(qtl.markers, alleles[0::2] + alleles[1::2]),
+        chosen.qtl == chosen.major_gene,
     )
 
 
-def _joined(parts: list[Sites]) -> Sites:
-    maps = [part.map for part in parts]
+def _whole(chromosomes: list[_Chromosome], animals: StrArray, bed: Path | None) -> Genome:
+    markers = _joined([chromosome.markers for chromosome in chromosomes])
+    qtl_map = _joined([chromosome.qtl.map for chromosome in chromosomes])
+    is_major_gene = np.concatenate([chromosome.is_major_gene for chromosome in chromosomes])
+    packed = (
+        np.concatenate([part.genotypes.packed for part in chromosomes if part.genotypes is not None])
+        if bed is None
+        else map_bed(bed, len(animals), len(markers))
+    )
+    phased = [part.haplotypes.packed for part in chromosomes if part.haplotypes is not None]
+    return Genome(
+        PackedGenotypes.whole(animals, markers, packed),
+        Sites(qtl_map, np.concatenate([chromosome.qtl.dosages for chromosome in chromosomes], axis=1)),
+        int(np.flatnonzero(is_major_gene)[0]),
+        HaplotypeMatrix(animals, markers, np.concatenate(phased)) if phased else None,
+    )
+
+
+def _joined(maps: list[MarkerMap]) -> MarkerMap:
     columns = (np.concatenate([getattr(each, field.name) for each in maps]) for field in fields(MarkerMap))
-    phased = [part.alleles for part in parts if part.alleles is not None]
-    alleles = np.concatenate(phased, axis=1) if phased else None
-    dosages = np.asfortranarray(np.concatenate([part.dosages for part in parts], axis=1))
-    return Sites(MarkerMap(*columns), dosages, alleles)
+    return MarkerMap(*columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from genialearn.cohorts.simulate.phenotypes import simulate_phenotypes
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, chosen_traits, names_of
 from genialearn.cohorts.simulate.truth import Truth, by_animal, parameters, truth_tables
-from genialearn.genotypes import DenseGenotypes, HaplotypeMatrix
+from genialearn.genotypes import HaplotypeMatrix, PackedGenotypes
 
 FIXED_EFFECTS = "C(herd_year)"
 
@@ -26,7 +27,7 @@ class SimulatedHerd:
     Parameters
     ----------
     genotypes
-        Of the recorded females, shape (animals, markers).
+        Of the recorded females, shape (animals, markers); memory-mapped where a file was given.
     pedigree
         `id sire dam birth_year sex` of these females and all their ancestors, parents first.
     traits
@@ -41,7 +42,7 @@ class SimulatedHerd:
         The genotypes phased, where that was asked for: an animal's first haplotype came from its sire.
     """
 
-    genotypes: DenseGenotypes
+    genotypes: PackedGenotypes
     pedigree: pd.DataFrame
     traits: pd.DataFrame
     covariates: pd.DataFrame
@@ -51,7 +52,11 @@ class SimulatedHerd:
 
 
 def simulate_herd(
-    settings: HerdSettings | None = None, *, progress: Progress | None = None, threads: int | None = None
+    settings: HerdSettings | None = None,
+    *,
+    progress: Progress | None = None,
+    threads: int | None = None,
+    bed: Path | None = None,
 ) -> SimulatedHerd:
     """Return a simulated herd.
 
@@ -64,6 +69,8 @@ def simulate_herd(
         Called with the name of the stage and the fraction of it that is done.
     threads
         How many chromosomes are simulated at once, None for all processors; the result doesn't depend on it.
+    bed
+        A .bed file to which genotypes go as chromosomes come; None to keep them in memory.
 
     Raises
     ------
@@ -75,18 +82,23 @@ def simulate_herd(
     report("pedigree", 0.0)
     population = simulate_population(settings.animals, population_rng)
     ids = animal_ids(len(population), population_rng)
+    animals = ids[population.recorded]
     genome = simulate_genome(
-        population, settings.genome_design, genome_rng, threads=threads_or_all(threads), progress=report
+        population,
+        animals,
+        settings.genome_design,
+        genome_rng,
+        threads=threads_or_all(threads),
+        progress=report,
+        bed=bed,
     )
     report("traits", 0.0)
     traits = chosen_traits(settings.n_traits)
     architecture = ARCHITECTURES[settings.architecture]
     model = build_genetic_model(genome.qtl.dosages, genome.major_gene, names_of(traits), architecture, effects_rng)
     phenotypes = simulate_phenotypes(traits, model.genetic_values, population, records_rng)
-    animals = ids[population.recorded]
-    alleles = genome.markers.alleles
     return SimulatedHerd(
-        genotypes=DenseGenotypes(animals, genome.markers.map, genome.markers.dosages),
+        genotypes=genome.genotypes,
         pedigree=pedigree_table(population, ids),
         traits=by_animal(animals, phenotypes.records, names_of(traits)),
         covariates=pd.DataFrame({"id": animals, "herd_year": phenotypes.herd_years}),
@@ -95,7 +107,7 @@ def simulate_herd(
             *truth_tables(traits, animals, genome, model),
             parameters(settings, traits, genome, model, phenotypes.residuals),
         ),
-        haplotypes=None if alleles is None else HaplotypeMatrix.of(animals, genome.markers.map, alleles),
+        haplotypes=genome.haplotypes,
     )
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from genialearn._arrays import ByteArray
 from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, offspring
+from genialearn.cohorts.simulate.strands import Strands
 
 
 def random_couples(sizes: list[int], rng: np.random.Generator) -> list[Couples]:
@@ -24,14 +24,14 @@ def _couples(n_parents: int, n_children: int, rng: np.random.Generator) -> Coupl
 
 
 def pass_through(
-    haplotypes: ByteArray, generations: list[Couples], genetic_map: GeneticMap, rng: np.random.Generator
-) -> ByteArray:
-    """Return the haplotypes of the last generation, on one chromosome, shape (2 x animals, sites).
+    haplotypes: Strands, generations: list[Couples], genetic_map: GeneticMap, rng: np.random.Generator
+) -> Strands:
+    """Return the haplotypes of the last generation, on one chromosome.
 
     Parameters
     ----------
     haplotypes
-        Of the first generation, shape (2 x animals, sites).
+        Of the first generation.
     generations
         The couples of each generation after it.
     genetic_map

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from genialearn._arrays import ByteArray, FloatArray, IntArray
+from genialearn._arrays import FloatArray, IntArray
+from genialearn.cohorts.simulate.strands import Strands, WordArray, copy_piece
 
 
 class GeneticMap(NamedTuple):
@@ -51,21 +52,22 @@ def _exponential(bits: np.uint64) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _transmit(parents: ByteArray, parent: int, gamete: ByteArray, genetic_map: GeneticMap, key: np.uint64) -> None:
+def _transmit(parents: WordArray, parent: int, gamete: WordArray, genetic_map: GeneticMap, key: np.uint64) -> None:
     """Write into `gamete` one recombined gamete of the animal whose haplotypes are rows 2p and 2p + 1 of `parents`."""
     state = _mixed(key) + _WEYL
     strand = 2 * parent + np.int64(_mixed(state) & np.uint64(1))
-    start, crossover, n_sites = 0, 0.0, len(gamete)
+    start, crossover, n_sites = 0, 0.0, len(genetic_map.positions)
     while start < n_sites:
         state += _WEYL
         crossover += _exponential(_mixed(state))
         stop = n_sites if crossover >= genetic_map.length else np.searchsorted(genetic_map.positions, crossover)
-        gamete[start:stop] = parents[strand, start:stop]
+        if stop > start:
+            copy_piece(parents[strand], gamete, start, stop)
         start, strand = stop, strand ^ 1
 
 
 @numba.njit(nogil=True, cache=True)
-def _fill(parents: ByteArray, children: ByteArray, couples: Couples, genetic_map: GeneticMap, key: np.uint64) -> None:
+def _fill(parents: WordArray, children: WordArray, couples: Couples, genetic_map: GeneticMap, key: np.uint64) -> None:
     """Write the haplotypes of one child of each couple into the last rows of `children`."""
     first = len(children) - 2 * len(couples.sires)
     for i in range(len(couples.sires)):
@@ -75,13 +77,13 @@ def _fill(parents: ByteArray, children: ByteArray, couples: Couples, genetic_map
         _transmit(parents, couples.dams[i], children[row + 1], genetic_map, stream ^ _SECOND)
 
 
-def offspring(parents: ByteArray, couples: Couples, genetic_map: GeneticMap, *, key: int) -> ByteArray:
+def offspring(parents: Strands, couples: Couples, genetic_map: GeneticMap, *, key: int) -> Strands:
     """Return the haplotypes of one child of each couple, on one chromosome.
 
     Parameters
     ----------
     parents
-        Haplotypes of the parents, rows 2p (paternal) and 2p + 1 (maternal), shape (2 x parents, sites).
+        Haplotypes of the parents, rows 2p (paternal) and 2p + 1 (maternal).
     couples
         The parents of each child.
     genetic_map
@@ -91,27 +93,26 @@ def offspring(parents: ByteArray, couples: Couples, genetic_map: GeneticMap, *, 
 
     Returns
     -------
-    Haplotypes 2i (from the sire) and 2i + 1 (from the dam) of child i, shape (2 x children, sites).
+    Haplotypes 2i (from the sire) and 2i + 1 (from the dam) of child i.
     """
-    children = np.empty((2 * len(couples.sires), parents.shape[1]), dtype=np.uint8)
-    _fill(parents, children, couples, genetic_map, np.uint64(key))
+    children = Strands.empty(len(couples.sires), parents.n_sites)
+    _fill(parents.words, children.words, couples, genetic_map, np.uint64(key))
     return children
 
 
-def gene_drop(founders: ByteArray, couples: Couples, genetic_map: GeneticMap, *, key: int) -> ByteArray:
-    """Return the haplotypes of a whole pedigree on one chromosome, shape (2 x animals, sites).
+def gene_drop(founders: Strands, couples: Couples, genetic_map: GeneticMap, *, key: int) -> Strands:
+    """Return the haplotypes of a whole pedigree on one chromosome.
 
     Parameters
     ----------
     founders
-        Haplotypes of the founders, who come first in the pedigree, shape (2 x founders, sites).
+        Haplotypes of the founders, who come first in the pedigree.
     couples
         The parents of each other animal, which come before it in the pedigree.
     genetic_map, key
         As for `offspring`.
     """
-    n_animals = len(founders) // 2 + len(couples.sires)
-    haplotypes = np.empty((2 * n_animals, founders.shape[1]), dtype=np.uint8)
-    haplotypes[: len(founders)] = founders
-    _fill(haplotypes, haplotypes, couples, genetic_map, np.uint64(key))
-    return haplotypes
+    everybody = Strands.empty(founders.n_animals + len(couples.sires), founders.n_sites)
+    everybody.words[: len(founders.words)] = founders.words
+    _fill(everybody.words, everybody.words, couples, genetic_map, np.uint64(key))
+    return everybody

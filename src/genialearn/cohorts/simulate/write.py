@@ -8,7 +8,7 @@ from genialearn import _files
 from genialearn.cohorts.simulate.herd import FIXED_EFFECTS, SimulatedHerd
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
 from genialearn.errors import SettingError
-from genialearn.genotypes import write_plink, write_vcf
+from genialearn.genotypes import fileset, write_bim, write_fam, write_vcf
 
 DIGITS = 7
 
@@ -37,9 +37,14 @@ def refuse_occupied(folder: Path, *, force: bool) -> None:
         )
 
 
+def bed_file(folder: Path) -> Path:
+    """Return where the genotypes of a cohort folder are."""
+    return fileset(folder / "genotypes")[0]
+
+
 def write_herd(folder: Path, herd: SimulatedHerd) -> None:
-    """Write all files of a cohort folder into an existing folder."""
-    _write_genotypes(folder / "genotypes", herd)
+    """Write all files of a cohort folder but `bed_file`, where the genotypes are already."""
+    _write_animals_and_markers(folder / "genotypes", herd)
     if herd.haplotypes is not None:
         write_vcf(folder / "haplotypes.vcf.gz", herd.haplotypes)
     _files.write_table(folder / "traits.tsv", herd.traits, digits=DIGITS)
@@ -54,15 +59,12 @@ def write_herd(folder: Path, herd: SimulatedHerd) -> None:
     _files.write_json(truth / "parameters.json", herd.truth.parameters)
 
 
-def _write_genotypes(prefix: Path, herd: SimulatedHerd) -> None:
+def _write_animals_and_markers(prefix: Path, herd: SimulatedHerd) -> None:
+    _, bim, fam = fileset(prefix)
     parents = herd.pedigree.set_index("id").loc[herd.genotypes.animals]
-    write_plink(
-        prefix,
-        herd.genotypes,
-        sires=parents["sire"].to_numpy(dtype=object),
-        dams=parents["dam"].to_numpy(dtype=object),
-        sexes=parents["sex"].to_numpy(dtype=object),
-    )
+    sires, dams, sexes = (parents[name].to_numpy(dtype=object) for name in ("sire", "dam", "sex"))
+    write_fam(fam, herd.genotypes.animals, sires=sires, dams=dams, sexes=sexes)
+    write_bim(bim, herd.genotypes.markers)
 
 
 def _definition(trait: TraitDesign) -> str:
