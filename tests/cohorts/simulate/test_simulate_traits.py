@@ -8,19 +8,13 @@ from scipy.stats import norm
 
 from genialearn._arrays import FloatArray, Int8Array
 from genialearn.cohorts.simulate import ARCHITECTURES, CATALOGUE, Architecture, Link, SimulatedHerd, chosen_traits
-from genialearn.cohorts.simulate.architecture import (
-    FUNCTIONS,
-    GeneticModel,
-    build_genetic_model,
-    centred_values,
-    linked,
-    polygenic_effects,
-    with_major_gene,
-)
+from genialearn.cohorts.simulate.architecture import FUNCTIONS
 from genialearn.cohorts.simulate.correlations import asked_correlations, fit_factor_model
+from genialearn.cohorts.simulate.effects import centred_values, polygenic_effects, with_major_gene
+from genialearn.cohorts.simulate.genetic_model import FixedLink, GeneticModel, GeneticValues, build_genetic_model
 from genialearn.cohorts.simulate.phenotypes import YIELDS, correlated_residuals
 from genialearn.cohorts.simulate.scales import Scales, liability_heritability
-from genialearn.cohorts.simulate.trait_catalogue import RECORDED_SHARES, names_of
+from genialearn.cohorts.simulate.trait_catalogue import RECORDED_SHARES, TraitDesign, names_of
 
 NAMES = names_of(CATALOGUE)
 MAJOR_GENE = 17
@@ -32,8 +26,12 @@ def qtl() -> Int8Array:
     return rng.binomial(2, rng.uniform(0.05, 0.95, 300), size=(2000, 300)).astype(np.int8)
 
 
-def model_of(qtl: Int8Array, architecture: Architecture, traits: list[str] = NAMES) -> GeneticModel:
-    return build_genetic_model(qtl, MAJOR_GENE, traits, architecture, np.random.default_rng(9))
+def model_of(
+    qtl: Int8Array, architecture: Architecture, traits: tuple[TraitDesign, ...] = CATALOGUE
+) -> tuple[GeneticModel, GeneticValues]:
+    rng, factors = np.random.default_rng(9), fit_factor_model()
+    model = build_genetic_model(qtl, MAJOR_GENE, traits, architecture, rng, factors=factors)
+    return model, model.values(qtl)
 
 
 def test_there_are_33_traits_each_once() -> None:
@@ -83,10 +81,10 @@ def test_too_small_a_cohort_still_gets_its_variances(qtl: Int8Array) -> None:
 
 
 def test_an_additive_trait_is_the_sum_of_its_average_effects(qtl: Int8Array) -> None:
-    model = model_of(qtl, ARCHITECTURES["additive"])
+    model, values = model_of(qtl, ARCHITECTURES["additive"])
 
-    assert np.allclose(model.genetic_values, model.breeding_values)
-    assert np.allclose(model.breeding_values, (qtl - qtl.mean(axis=0)) @ model.effects)
+    assert np.allclose(values.genetic, values.breeding)
+    assert np.allclose(values.breeding, (qtl - qtl.mean(axis=0)) @ model.effects)
 
 
 @pytest.mark.parametrize(("trait", "share"), [("fat_percent", 0.25), ("protein_percent", 0.04), ("height", 0.0)])
@@ -123,18 +121,19 @@ def test_a_link_takes_its_share_of_the_genetic_variance(function: str, share: fl
     own, driver = standard_normal_pair()
     response = FUNCTIONS[function](driver)
 
-    total, on_own, on_driver = linked(own, driver, Link("a", "b", share, function))
+    link = FixedLink.of(own, driver, Link("a", "b", share, function), (0, 1))
+    total = link.total(own, driver)
 
     assert total.var() == pytest.approx(1)
     assert np.corrcoef(total, response)[0, 1] ** 2 == pytest.approx(share, abs=0.02)
-    left_over = total - on_own * own - on_driver * driver
+    left_over = total - link.on_own * own - link.on_driver * driver
     assert np.corrcoef(left_over, driver)[0, 1] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_quadratic_link_has_no_linear_part_and_a_threshold_has() -> None:
     own, driver = standard_normal_pair()
 
-    slopes = {name: linked(own, driver, Link("a", "b", 0.3, name))[2] for name in FUNCTIONS}
+    slopes = {name: FixedLink.of(own, driver, Link("a", "b", 0.3, name), (0, 1)).on_driver for name in FUNCTIONS}
 
     assert slopes["quadratic"] == pytest.approx(0, abs=0.02)
     assert slopes["optimum"] == pytest.approx(0, abs=0.02)
@@ -143,12 +142,12 @@ def test_a_quadratic_link_has_no_linear_part_and_a_threshold_has() -> None:
 
 
 def test_links_of_share_zero_give_the_additive_architecture_exactly(qtl: Int8Array) -> None:
-    additive = model_of(qtl, ARCHITECTURES["additive"])
+    additive, values = model_of(qtl, ARCHITECTURES["additive"])
     links = tuple(replace(link, share=0.0) for link in ARCHITECTURES["nonlinear"].links)
 
-    control = model_of(qtl, Architecture(major_gene=False, links=links))
+    control, same = model_of(qtl, Architecture(major_gene=False, links=links))
 
-    assert np.array_equal(control.genetic_values, additive.genetic_values)
+    assert np.array_equal(same.genetic, values.genetic)
     assert np.array_equal(control.effects, additive.effects)
 
 
@@ -161,15 +160,40 @@ def test_drivers_are_never_targets_and_shares_are_those_promised(name: str, shar
     assert {name for link in links for name in (link.target, link.driver)} <= set(NAMES)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.15, 0.4])
+@pytest.mark.parametrize("kind", ["dominance", "epistasis"])
+def test_interactions_take_their_share_of_the_genetic_variance(qtl: Int8Array, kind: str, share: float) -> None:
+    traits = (CATALOGUE[0], replace(CATALOGUE[16], **{kind: share}))
+    rng, factors = np.random.default_rng(9), fit_factor_model().select(names_of(traits))
+
+    model = build_genetic_model(qtl, MAJOR_GENE, traits, ARCHITECTURES["additive"], rng, factors=factors)
+    values = model.values(qtl)
+
+    explained = [np.corrcoef(values.genetic[:, i], values.breeding[:, i])[0, 1] ** 2 for i in range(2)]
+    assert np.allclose(values.genetic.var(axis=0), 1)
+    assert np.allclose(values.genetic.mean(axis=0), 0, atol=1e-9)
+    assert explained == pytest.approx([1, 1 - share], abs=0.05)
+
+
+def test_a_model_says_the_same_of_few_animals_as_of_all(qtl: Int8Array) -> None:
+    traits = tuple(replace(trait, dominance=0.1, epistasis=0.1) for trait in CATALOGUE)
+
+    model, values = model_of(qtl, ARCHITECTURES["nonlinear"], traits)
+    few = model.values(qtl[100:107])
+
+    assert np.allclose(values.genetic[100:107], few.genetic)
+    assert np.allclose(values.breeding[100:107], few.breeding)
+
+
 def test_links_change_only_their_targets(qtl: Int8Array) -> None:
-    linked_model = model_of(qtl, ARCHITECTURES["nonlinear"])
-    plain = model_of(qtl, Architecture(major_gene=True, links=()))
+    _, linked = model_of(qtl, ARCHITECTURES["nonlinear"])
+    _, plain = model_of(qtl, Architecture(major_gene=True, links=()))
     targets = [link.target for link in ARCHITECTURES["nonlinear"].links]
 
-    same = [np.array_equal(linked_model.genetic_values[:, i], plain.genetic_values[:, i]) for i in range(33)]
+    same = [np.array_equal(linked.genetic[:, i], plain.genetic[:, i]) for i in range(33)]
 
     assert same == [name not in targets for name in NAMES]
-    reached = [np.corrcoef(linked_model.genetic_values[:, i], plain.genetic_values[:, i])[0, 1] for i in range(33)]
+    reached = [np.corrcoef(linked.genetic[:, i], plain.genetic[:, i])[0, 1] for i in range(33)]
     assert reached[NAMES.index("udder_depth")] == pytest.approx(np.sqrt(0.4), abs=0.05)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genialearn.cohorts.simulate.architecture import ARCHITECTURES, build_genetic_model
+from genialearn.cohorts.simulate.architecture import ARCHITECTURES
+from genialearn.cohorts.simulate.correlations import fit_factor_model
+from genialearn.cohorts.simulate.genetic_model import build_genetic_model
 from genialearn.cohorts.simulate.genome import Progress, simulate_genome
 from genialearn.cohorts.simulate.pedigree import animal_ids, pedigree_table, simulate_population
 from genialearn.cohorts.simulate.phenotypes import simulate_phenotypes
@@ -95,8 +97,12 @@ def simulate_herd(
     report("traits", 0.0)
     traits = chosen_traits(settings.n_traits)
     architecture = ARCHITECTURES[settings.architecture]
-    model = build_genetic_model(genome.qtl.dosages, genome.major_gene, names_of(traits), architecture, effects_rng)
-    phenotypes = simulate_phenotypes(traits, model.genetic_values, population, records_rng)
+    factors = fit_factor_model().select(names_of(traits))
+    model = build_genetic_model(
+        genome.qtl.dosages, genome.major_gene, traits, architecture, effects_rng, factors=factors
+    )
+    values = model.values(genome.qtl.dosages)
+    phenotypes = simulate_phenotypes(traits, values.genetic, population, records_rng)
     return SimulatedHerd(
         genotypes=genome.genotypes,
         pedigree=pedigree_table(population, ids),
@@ -104,8 +110,8 @@ def simulate_herd(
         covariates=pd.DataFrame({"id": animals, "herd_year": phenotypes.herd_years}),
         definitions=traits,
         truth=Truth(
-            *truth_tables(traits, animals, genome, model),
-            parameters(settings, traits, genome, model, phenotypes.residuals),
+            *truth_tables(traits, animals, genome, model, values),
+            parameters(settings, traits, genome, model, values.genetic, residuals=phenotypes.residuals),
         ),
         haplotypes=genome.haplotypes,
     )

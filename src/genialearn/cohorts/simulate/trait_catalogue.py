@@ -30,6 +30,8 @@ class TraitDesign:
         Which records it shares: traits of one recording have their holes at the same animals.
     kind
         "quantitative" or "binary".
+    dominance, epistasis
+        Shares of the genetic variance: of dominance, and of products of pairs of QTL.
     """
 
     name: str
@@ -41,6 +43,8 @@ class TraitDesign:
     direction: str
     recording: str
     kind: str = QUANTITATIVE
+    dominance: float = 0.0
+    epistasis: float = 0.0
 
     @property
     def is_binary(self) -> bool:

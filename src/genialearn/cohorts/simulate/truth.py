@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from genialearn._arrays import FloatArray, StrArray
-from genialearn.cohorts.simulate.architecture import ARCHITECTURES, GeneticModel
+from genialearn.cohorts.simulate.architecture import ARCHITECTURES
+from genialearn.cohorts.simulate.genetic_model import GeneticModel, GeneticValues
 from genialearn.cohorts.simulate.genome import Genome, Sites
 from genialearn.cohorts.simulate.phenotypes import YIELD_RESIDUAL_CORRELATION
 from genialearn.cohorts.simulate.scales import Scales, simulated_heritability
@@ -56,14 +57,14 @@ class Truth:
 
 
 def truth_tables(
-    traits: tuple[TraitDesign, ...], animals: StrArray, genome: Genome, model: GeneticModel
+    traits: tuple[TraitDesign, ...], animals: StrArray, genome: Genome, model: GeneticModel, values: GeneticValues
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the tables of breeding values, genetic values and QTL."""
     scales, names = Scales.of(traits), names_of(traits)
     slopes = scales.additive_slopes
     return (
-        by_animal(animals, scales.means + model.breeding_values * slopes, names),
-        by_animal(animals, scales.expected_records(model.genetic_values), names),
+        by_animal(animals, scales.means + values.breeding * slopes, names),
+        by_animal(animals, scales.expected_records(values.genetic), names),
         _qtl_table(genome.qtl, model.effects * slopes, names),
     )
 
@@ -93,6 +94,8 @@ def parameters(
     traits: tuple[TraitDesign, ...],
     genome: Genome,
     model: GeneticModel,
+    genetic_values: FloatArray,
+    *,
     residuals: FloatArray,
 ) -> dict[str, Any]:
     """Return everything that describes the simulation and isn't a table, ready for JSON.
@@ -101,6 +104,8 @@ def parameters(
     ----------
     settings, traits, genome, model
         What was simulated.
+    genetic_values
+        Standardised, shape (animals, traits).
     residuals
         Standardised residuals, shape (animals, traits).
     """
@@ -112,7 +117,7 @@ def parameters(
         "links": [asdict(link) for link in architecture.links_among(names)],
         "major_gene": genome.qtl.map.names[genome.major_gene] if architecture.major_gene else None,
         "h2_asked": {trait.name: trait.heritability for trait in traits},
-        "h2_realised": _named(names, realised_heritabilities(traits, model.genetic_values, residuals)),
+        "h2_realised": _named(names, realised_heritabilities(traits, genetic_values, residuals)),
         "h2_liability": {trait.name: simulated_heritability(trait) for trait in traits if trait.is_binary},
         "prevalence": {trait.name: trait.mean for trait in traits if trait.is_binary},
         "genetic_variance": _named(names, scales.genetic**2),
@@ -120,7 +125,7 @@ def parameters(
         "herd_year_variance": _named(names, scales.herd_year**2),
         "residual_correlation_of_yields": YIELD_RESIDUAL_CORRELATION,
         "genetic_correlations_asked": _rounded(model.correlations_asked),
-        "genetic_correlations_realised": _rounded(np.atleast_2d(np.corrcoef(model.genetic_values, rowvar=False))),
+        "genetic_correlations_realised": _rounded(np.atleast_2d(np.corrcoef(genetic_values, rowvar=False))),
         "notes": NOTES,
     }
 
