@@ -134,10 +134,10 @@ def simulate_genome(
     bed
         File to which genotypes are written as chromosomes come, and from which they are then read; None for memory.
     """
-    planning, founding, mating, *chromosomal = rng.spawn(3 + len(CHROMOSOME_LENGTHS))
-    plans = _plans(design, planning)
+    planning, founding, mating, *chromosomal = chromosome_streams(rng)
+    plans = site_plans(design, planning)
     progress("founders", 0.0)
-    found = _founder_sites(plans, design, founding, threads, progress)
+    found = founder_sites(plans, design, founding, threads, progress)
     generations = random_couples([*design.sizes, population.n_founders], mating)
 
     def simulate(chromosome: int) -> _Chromosome:
@@ -175,7 +175,13 @@ def _writing(bed: Path | None) -> Iterator[Callable[[_Chromosome], _Chromosome]]
         yield written
 
 
-def _plans(design: GenomeDesign, rng: np.random.Generator) -> list[SitePlan]:
+def chromosome_streams(rng: np.random.Generator) -> list[np.random.Generator]:
+    """Return sources of randomness for plans, founders, mating, and each chromosome."""
+    return rng.spawn(3 + len(CHROMOSOME_LENGTHS))
+
+
+def site_plans(design: GenomeDesign, rng: np.random.Generator) -> list[SitePlan]:
+    """Return which sites are wanted on each chromosome."""
     markers, qtl = share_out(design.n_markers), share_out(design.n_qtl)
     return [
         plan_sites(number, n_markers, n_qtl, child)
@@ -185,9 +191,10 @@ def _plans(design: GenomeDesign, rng: np.random.Generator) -> list[SitePlan]:
     ]
 
 
-def _founder_sites(
+def founder_sites(
     plans: list[SitePlan], design: GenomeDesign, rng: np.random.Generator, threads: int, progress: Progress
 ) -> list[FounderSites]:
+    """Return the sites of all chromosomes among the oldest ancestors; parameters are those of `simulate_genome`."""
     if design.founders == "independent":
         return [independent_sites(plan, child) for plan, child in zip(plans, rng.spawn(len(plans)), strict=True)]
     return coalescent_sites(
@@ -249,8 +256,8 @@ def _ascertained(
 
 
 def _whole(chromosomes: list[_Chromosome], animals: StrArray, bed: Path | None) -> Genome:
-    markers = _joined([chromosome.markers for chromosome in chromosomes])
-    qtl_map = _joined([chromosome.qtl.map for chromosome in chromosomes])
+    markers = joined_maps([chromosome.markers for chromosome in chromosomes])
+    qtl_map = joined_maps([chromosome.qtl.map for chromosome in chromosomes])
     is_major_gene = np.concatenate([chromosome.is_major_gene for chromosome in chromosomes])
     packed = (
         np.concatenate([part.genotypes.packed for part in chromosomes if part.genotypes is not None])
@@ -266,6 +273,7 @@ def _whole(chromosomes: list[_Chromosome], animals: StrArray, bed: Path | None) 
     )
 
 
-def _joined(maps: list[MarkerMap]) -> MarkerMap:
+def joined_maps(maps: list[MarkerMap]) -> MarkerMap:
+    """Return the maps of chromosomes as one."""
     columns = (np.concatenate([getattr(each, field.name) for each in maps]) for field in fields(MarkerMap))
     return MarkerMap(*columns)

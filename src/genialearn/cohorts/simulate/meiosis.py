@@ -116,3 +116,12 @@ def gene_drop(founders: Strands, couples: Couples, genetic_map: GeneticMap, *, k
     everybody.words[: len(founders.words)] = founders.words
     _fill(everybody.words, everybody.words, couples, genetic_map, np.uint64(key))
     return everybody
+
+
+def born(everybody: Strands, couples: Couples, genetic_map: GeneticMap, *, first: int, key: int) -> None:
+    """Write the haplotypes of one child of each couple into places from `first` on, parents being among those before.
+
+    The same children come of a gene drop of all couples at once, with the same key.
+    """
+    rows = everybody.words[: 2 * (first + len(couples.sires))]
+    _fill(rows, rows, couples, genetic_map, np.uint64(key))
