@@ -120,6 +120,31 @@ def test_dosages_are_packed_however_they_lie_in_memory(order: Literal["C", "F"])
         np.testing.assert_array_equal(dosages, decoded(_bits.pack(given_as), 9))
 
 
+@pytest.mark.parametrize("n_animals", [4, 9])
+def test_single_genotypes_are_shifted(n_animals: int) -> None:
+    dosages = some_dosages((n_animals, 6))
+    packed = _bits.pack(dosages)
+    expected = dosages.copy()
+    for marker, animal, shift in ((0, 1, 1), (3, n_animals - 1, 2), (3, 0, 1), (5, 2, -1)):
+        _bits.shift(packed, n_animals, np.array([marker * n_animals + animal]), np.array([shift], dtype=np.int8))
+        old = dosages[animal, marker]
+        expected[animal, marker] = -1 if shift < 0 or old < 0 else (old + shift) % 3
+
+    np.testing.assert_array_equal(expected, decoded(packed, n_animals))
+
+
+@pytest.mark.parametrize("n_animals", [4, 9])
+def test_genotypes_of_some_animals_are_hidden(n_animals: int) -> None:
+    dosages, rng = some_dosages((n_animals, 6)), np.random.default_rng(1)
+    packed, animals, markers = _bits.pack(dosages), rng.random(n_animals) < 0.5, rng.random(6) < 0.5
+
+    _bits.hide(packed, animals, markers)
+
+    expected = np.where(np.outer(animals, markers), -1, dosages)
+    np.testing.assert_array_equal(expected, decoded(packed, n_animals))
+    np.testing.assert_array_equal(_bits.pack(expected.astype(np.int8)), packed)
+
+
 @pytest.mark.parametrize("n_animals", [1, 4, 7])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_pairs_of_haplotypes_are_genotypes(n_animals: int, order: Literal["C", "F"]) -> None:

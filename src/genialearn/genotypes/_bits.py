@@ -95,6 +95,50 @@ def paired(haplotypes: ByteArray, n_animals: int) -> ByteArray:
     return out
 
 
+@njit(nogil=True, cache=True)
+def _shift(packed: ByteArray, n_animals: int, places: IntArray, shifts: Int8Array) -> None:
+    for i in range(len(places)):
+        marker, animal = places[i] // n_animals, places[i] % n_animals
+        lane = np.uint8(2 * (animal & 3))
+        byte = packed[marker, animal >> 2]
+        dosage = _DOSAGE_OF_CODE[(byte >> lane) & np.uint8(3)]
+        found = MISSING if shifts[i] < 0 or dosage < 0 else (dosage + shifts[i]) % 3
+        packed[marker, animal >> 2] = (byte & ~(np.uint8(3) << lane)) | (_CODE_OF_DOSAGE[found & 3] << lane)
+
+
+def shift(packed: ByteArray, n_animals: int, places: IntArray, shifts: Int8Array) -> None:
+    """Change single genotypes in place: a dosage d becomes (d + shift) mod 3, or missing where the shift is negative.
+
+    Parameters
+    ----------
+    packed
+        Shape (markers, bytes).
+    n_animals
+        How many animals a row holds.
+    places
+        marker x n_animals + animal, shape (changes,).
+    shifts
+        Shape (changes,).
+    """
+    _shift(packed, n_animals, places, shifts)
+
+
+def hide(packed: ByteArray, animals: BoolArray, markers: BoolArray) -> None:
+    """Make the genotypes of some animals at some markers missing, in place.
+
+    Parameters
+    ----------
+    packed
+        Shape (markers, bytes).
+    animals, markers
+        Which ones, shape (animals,) and (markers,).
+    """
+    lanes = np.zeros(4 * bytes_per_marker(len(animals)), dtype=np.uint8)
+    lanes[: len(animals)] = animals
+    ones = (lanes.reshape(-1, 4) << _SHIFTS).sum(axis=1, dtype=np.uint8)
+    packed[markers] = (packed[markers] & ~(ones | ones << 1)) | ones
+
+
 @njit(parallel=True, cache=True)
 def _unpack_all(packed: ByteArray, markers: IntArray, swap: BoolArray, out: Int8Array) -> None:
     n_animals = out.shape[1]

@@ -213,6 +213,8 @@ class PackedGenotypes:
         return view._repacked() if 4 * len(chosen) < self.n_packed else view
 
     def _repacked(self) -> PackedGenotypes:
+        if self.rows is None and np.array_equal(self.columns, np.arange(len(self.packed))) and not self.swap.any():
+            return PackedGenotypes.whole(self.animals, self.markers, np.array(self.packed))
         packed = np.empty((self.shape[1], _bits.bytes_per_marker(self.shape[0])), dtype=np.uint8)
         for columns, block in self.blocks():
             packed[columns] = _bits.pack(block)
@@ -229,6 +231,31 @@ class PackedGenotypes:
             self.columns,
             self.swap ^ swap,
         )
+
+    def disturbed(self, *, missing: float, errors: float, rng: np.random.Generator) -> PackedGenotypes:
+        """Return the genotypes with about so large shares of calls wrong, and then missing, at random: a copy.
+
+        A wrong call is either of the two other genotypes.
+        """
+        whole = self._repacked()
+        n_calls = whole.shape[0] * whole.shape[1]
+        for share, shifts in ((errors, (1, 3)), (missing, (-1, 0))):
+            n_changes = int(rng.binomial(n_calls, share)) if share > 0 else 0
+            places = rng.integers(0, n_calls, n_changes)
+            _bits.shift(whole.packed, whole.shape[0], places, rng.integers(*shifts, n_changes, dtype=np.int8))
+        return whole
+
+    def hidden(self, animals: BoolArray, markers: BoolArray) -> PackedGenotypes:
+        """Return the genotypes without those of some animals at some markers: a copy.
+
+        Parameters
+        ----------
+        animals, markers
+            Whose and which genotypes become missing, shape (animals,) and (markers,).
+        """
+        whole = self._repacked()
+        _bits.hide(whole.packed, animals, markers)
+        return whole
 
     def blocks(self, width: int = BLOCK_WIDTH) -> Iterator[tuple[slice, Int8Array]]:
         """Yield each block of columns with its dosages (animals, width), unpacked one block at a time."""

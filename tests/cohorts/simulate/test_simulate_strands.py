@@ -28,6 +28,15 @@ def test_sites_are_rows_of_the_same_bits(shape: tuple[int, int]) -> None:
     np.testing.assert_array_equal(alleles(shape).sum(axis=0), ones(turned))
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sites_become_strands_again(shape: tuple[int, int]) -> None:
+    strands = Strands.of(alleles(shape))
+
+    back = Strands.of_sites(strands.by_site(), shape[0] // 2)
+
+    np.testing.assert_array_equal(alleles(shape), back.alleles())
+
+
 def test_animals_are_selected_with_both_haplotypes() -> None:
     some = Strands.of(alleles((20, 70))).select(np.array([7, 0, 7]))
 

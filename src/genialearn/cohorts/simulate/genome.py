@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from genialearn._arrays import BoolArray, ByteArray, Int8Array, IntArray, StrArray
 from genialearn.cohorts.simulate import chip
+from genialearn.cohorts.simulate.calling import Calling
 from genialearn.cohorts.simulate.demography import ANCIENT, recent_sizes
 from genialearn.cohorts.simulate.founders import (
     FounderSites,
@@ -71,7 +72,7 @@ class Genome:
 
 
 @dataclass(frozen=True, eq=False)
-class _Chromosome:
+class Chromosome:
     """What the genotyped animals carry on one chromosome."""
 
     markers: MarkerMap
@@ -79,6 +80,25 @@ class _Chromosome:
     haplotypes: HaplotypeMatrix | None
     qtl: Sites
     is_major_gene: BoolArray
+
+    @classmethod
+    def of(
+        cls,
+        markers: HaplotypeMatrix,
+        qtl: HaplotypeMatrix,
+        is_major_gene: BoolArray,
+        design: GenomeDesign,
+        rng: np.random.Generator,
+    ) -> Chromosome:
+        """Return the chromosome of phased markers and QTL, with genotypes as they are called."""
+        alleles = qtl.alleles()
+        return cls(
+            markers.markers,
+            design.calling.called(markers.genotypes(), rng),
+            markers if design.phased else None,
+            Sites(qtl.markers, alleles[0::2] + alleles[1::2]),
+            is_major_gene,
+        )
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,7 @@ class GenomeDesign:
     founders: str
     qtl_on_chip: bool
     phased: bool = False
+    calling: Calling = field(default_factory=Calling)
 
     @property
     def n_segments(self) -> int:
@@ -140,7 +161,7 @@ def simulate_genome(
     found = founder_sites(plans, design, founding, threads, progress)
     generations = random_couples([*design.sizes, population.n_founders], mating)
 
-    def simulate(chromosome: int) -> _Chromosome:
+    def simulate(chromosome: int) -> Chromosome:
         return _simulate_chromosome(
             plans[chromosome],
             found[chromosome],
@@ -152,22 +173,22 @@ def simulate_genome(
         )
 
     parts = []
-    with ThreadPoolExecutor(threads) as pool, _writing(bed) as write:
+    with ThreadPoolExecutor(threads) as pool, writing_chromosomes(bed) as write:
         for part in pool.map(simulate, range(len(plans))):
             parts.append(write(part))
             progress("gene drop", len(parts) / len(plans))
-    return _whole(parts, animals, bed)
+    return whole_genome(parts, animals, bed)
 
 
 @contextmanager
-def _writing(bed: Path | None) -> Iterator[Callable[[_Chromosome], _Chromosome]]:
+def writing_chromosomes(bed: Path | None) -> Iterator[Callable[[Chromosome], Chromosome]]:
     """Open what takes the genotypes of one chromosome after the other, and returns what is left to be kept."""
     if bed is None:
         yield lambda part: part
         return
     with writing_bed(bed) as write:
 
-        def written(part: _Chromosome) -> _Chromosome:
+        def written(part: Chromosome) -> Chromosome:
             assert part.genotypes is not None, "each chromosome is written once"
             write(part.genotypes.packed)
             return replace(part, genotypes=None)
@@ -215,7 +236,7 @@ def _simulate_chromosome(
     animals: StrArray,
     design: GenomeDesign,
     rng: np.random.Generator,
-) -> _Chromosome:
+) -> Chromosome:
     genetic_map = GeneticMap(morgans(sites.positions), plan.length * MORGANS_PER_BASE)
     oldest = Strands.of(founder_haplotypes(sites, design.sizes[0], rng))
     founders = pass_through(oldest, generations, genetic_map, rng)
@@ -232,7 +253,7 @@ def _ascertained(
     *,
     design: GenomeDesign,
     rng: np.random.Generator,
-) -> _Chromosome:
+) -> Chromosome:
     """Return the chip and the QTL, given bits for derived alleles with sites as rows, shape (sites, bytes)."""
     n_qtl, n_haplotypes = int(share_out(design.n_qtl)[chromosome - 1]), 2 * len(animals)
     frequencies = chip.minor_allele_frequencies(ones(derived) / n_haplotypes)
@@ -245,17 +266,11 @@ def _ascertained(
         return HaplotypeMatrix(animals, sites_map, derived[columns] ^ swaps[:, None])
 
     markers, qtl = taken(chosen.markers), taken(chosen.qtl)
-    alleles = qtl.alleles()
-    return _Chromosome(
-        markers.markers,
-        markers.genotypes(),
-        markers if design.phased else None,
-        Sites(qtl.markers, alleles[0::2] + alleles[1::2]),
-        chosen.qtl == chosen.major_gene,
-    )
+    return Chromosome.of(markers, qtl, chosen.qtl == chosen.major_gene, design, rng)
 
 
-def _whole(chromosomes: list[_Chromosome], animals: StrArray, bed: Path | None) -> Genome:
+def whole_genome(chromosomes: list[Chromosome], animals: StrArray, bed: Path | None) -> Genome:
+    """Return chromosomes as one genome, genotypes from the file to which they were written if there is one."""
     markers = joined_maps([chromosome.markers for chromosome in chromosomes])
     qtl_map = joined_maps([chromosome.qtl.map for chromosome in chromosomes])
     is_major_gene = np.concatenate([chromosome.is_major_gene for chromosome in chromosomes])

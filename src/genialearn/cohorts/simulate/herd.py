@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from genialearn._arrays import Int8Array, StrArray
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES
+from genialearn.cohorts.simulate.breeding import IndexBreeder, bred_genome
 from genialearn.cohorts.simulate.correlations import fit_factor_model
-from genialearn.cohorts.simulate.genetic_model import build_genetic_model
-from genialearn.cohorts.simulate.genome import Progress, simulate_genome
-from genialearn.cohorts.simulate.pedigree import animal_ids, pedigree_table, simulate_population
+from genialearn.cohorts.simulate.genetic_model import GeneticModel, build_genetic_model
+from genialearn.cohorts.simulate.genome import Genome, Progress, simulate_genome
+from genialearn.cohorts.simulate.lineage import Lineage, base_genome, chromosome_keys
+from genialearn.cohorts.simulate.pedigree import (
+    HerdDesign,
+    Population,
+    animal_ids,
+    pedigree_table,
+    run_population,
+    simulate_population,
+)
 from genialearn.cohorts.simulate.phenotypes import simulate_phenotypes
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, chosen_traits, names_of
@@ -79,29 +90,13 @@ def simulate_herd(
     MissingExtraError
         Where coalescent founders are asked for and msprime isn't installed.
     """
-    settings, report = settings or HerdSettings(), progress or _silent
-    population_rng, genome_rng, effects_rng, records_rng = np.random.default_rng(settings.seed).spawn(4)
-    report("pedigree", 0.0)
-    population = simulate_population(settings.animals, population_rng)
-    ids = animal_ids(len(population), population_rng)
-    animals = ids[population.recorded]
-    genome = simulate_genome(
-        population,
-        animals,
-        settings.genome_design,
-        genome_rng,
-        threads=threads_or_all(threads),
-        progress=report,
-        bed=bed,
-    )
-    report("traits", 0.0)
+    settings, report, n_threads = settings or HerdSettings(), progress or _silent, threads_or_all(threads)
+    *streams, records_rng = np.random.default_rng(settings.seed).spawn(4)
     traits = chosen_traits(settings.n_traits)
-    architecture = ARCHITECTURES[settings.architecture]
-    factors = fit_factor_model().select(names_of(traits))
-    model = build_genetic_model(
-        genome.qtl.dosages, genome.major_gene, traits, architecture, effects_rng, factors=factors
-    )
-    values = model.values(genome.qtl.dosages)
+    make = _bred if settings.selection > 0 else _unselected
+    population, ids, genome, model = make(settings, traits, streams, threads=n_threads, progress=report, bed=bed)
+    report("traits", 0.0)
+    animals, values = ids[population.recorded], model.values(genome.qtl.dosages)
     phenotypes = simulate_phenotypes(traits, values.genetic, population, records_rng)
     return SimulatedHerd(
         genotypes=genome.genotypes,
@@ -115,6 +110,75 @@ def simulate_herd(
         ),
         haplotypes=genome.haplotypes,
     )
+
+
+class _Made(NamedTuple):
+    """A population, its identifiers, the genome of those recorded, and the genetic model."""
+
+    population: Population
+    ids: StrArray
+    genome: Genome
+    model: GeneticModel
+
+
+def _unselected(
+    settings: HerdSettings,
+    traits: tuple[TraitDesign, ...],
+    streams: list[np.random.Generator],
+    *,
+    threads: int,
+    progress: Progress,
+    bed: Path | None,
+) -> _Made:
+    """Return a herd whose pedigree is known before its genes; the model is fixed on the recorded animals."""
+    population_rng, genome_rng, effects_rng = streams
+    progress("pedigree", 0.0)
+    population = simulate_population(settings.animals, population_rng)
+    ids = animal_ids(len(population), population_rng)
+    animals, design = ids[population.recorded], settings.genome_design
+    genome = simulate_genome(population, animals, design, genome_rng, threads=threads, progress=progress, bed=bed)
+    model = _model(genome.qtl.dosages, genome.major_gene, traits, settings, effects_rng)
+    return _Made(population, ids, genome, model)
+
+
+def _bred(
+    settings: HerdSettings,
+    traits: tuple[TraitDesign, ...],
+    streams: list[np.random.Generator],
+    *,
+    threads: int,
+    progress: Progress,
+    bed: Path | None,
+) -> _Made:
+    """Return a herd whose bulls are chosen by their genes; the model is fixed on the founders."""
+    population_rng, genome_rng, effects_rng = streams
+    breeder_rng, herd = population_rng.spawn(1)[0], HerdDesign()
+    design, n_founders = settings.genome_design, herd.n_founders(settings.animals)
+    base = base_genome(n_founders, design, genome_rng, threads=threads, progress=progress)
+    keys, most = chromosome_keys(genome_rng), herd.most_animals(settings.animals)
+    lineage = Lineage([part.only(part.is_qtl) for part in base], keys, most=most, threads=threads)
+    model = _model(lineage.qtl_dosages(np.arange(n_founders)), lineage.major_gene, traits, settings, effects_rng)
+    progress("pedigree", 0.0)
+    breeder = IndexBreeder(lineage, model, traits, accuracy=settings.selection, rng=breeder_rng)
+    everybody = run_population(settings.animals, population_rng, herd, breeder)
+    ids = animal_ids(len(everybody), population_rng)
+    animals = ids[everybody.recorded]
+    genome = bred_genome(
+        base, everybody, animals, keys, design=design, rng=genome_rng, threads=threads, progress=progress, bed=bed
+    )
+    wanted = np.flatnonzero(everybody.with_ancestors)
+    return _Made(everybody.select(wanted), ids[wanted], genome, model)
+
+
+def _model(
+    qtl: Int8Array,
+    major_gene: int,
+    traits: tuple[TraitDesign, ...],
+    settings: HerdSettings,
+    rng: np.random.Generator,
+) -> GeneticModel:
+    factors = fit_factor_model().select(names_of(traits))
+    return build_genetic_model(qtl, major_gene, traits, ARCHITECTURES[settings.architecture], rng, factors=factors)
 
 
 def _silent(stage: str, fraction: float) -> None:

@@ -62,7 +62,7 @@ class BaseChromosome:
             self.is_qtl[chosen],
             self.is_major_gene[chosen],
             GeneticMap(self.genetic_map.positions[chosen], self.genetic_map.length),
-            Strands.of(self.strands.alleles()[:, chosen]),
+            Strands.of_sites(self.strands.by_site()[chosen], self.strands.n_animals),
         )
 
 
@@ -105,7 +105,8 @@ def _base_chromosome(
     genetic_map = GeneticMap(morgans(sites.positions), plan.length * MORGANS_PER_BASE)
     oldest = Strands.of(founder_haplotypes(sites, design.sizes[0], rng))
     base = pass_through(oldest, generations, genetic_map, rng)
-    frequencies = ones(base.by_site()) / (2 * base.n_animals)
+    by_site = base.by_site()
+    frequencies = ones(by_site) / (2 * base.n_animals)
     n_qtl = int(share_out(design.n_qtl)[plan.chromosome - 1])
     chosen = chip.ascertain(
         sites.purposes,
@@ -116,14 +117,14 @@ def _base_chromosome(
     )
     counted, other, derived_is_counted = chip.random_alleles(len(sites.positions), rng)
     columns = np.union1d(chosen.markers, chosen.qtl)
-    alleles = base.alleles()[:, columns] ^ ~derived_is_counted[columns]
+    swaps = np.where(derived_is_counted[columns], 0, 255).astype(np.uint8)
     return BaseChromosome(
         chip.site_map(plan.chromosome, sites.positions[columns], counted[columns], other[columns]),
         np.isin(columns, chosen.markers),
         np.isin(columns, chosen.qtl),
         columns == (-1 if chosen.major_gene is None else chosen.major_gene),
         GeneticMap(genetic_map.positions[columns], genetic_map.length),
-        Strands.of(alleles.astype(np.uint8)),
+        Strands.of_sites(by_site[columns] ^ swaps[:, None], base.n_animals),
     )
 
 

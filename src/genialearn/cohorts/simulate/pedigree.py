@@ -2,13 +2,15 @@
 
 Every year the heifers born two years before enter the herds and as many cows leave; the cows that stay calve by bulls
 in their years of service, a few bulls much more used than the others. Mating is at random, except that nobody is mated
-to its own parent; there is no selection. Daughters stay in the herds of their dams.
+to its own parent. Daughters stay in the herds of their dams. Bulls are random sons of random cows, or, where there is a
+breeder, the best of many sons of the best cows.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -42,6 +44,10 @@ class HerdDesign:
         Shape of the gamma distribution of a bull's share of the inseminations; small means unequal.
     records_per_herd_year
         Recorded animals that share a herd and a year, on average.
+    sons_per_bull
+        Bull calves that a breeder chooses each new bull from.
+    bull_dams
+        Share of the cows, the best, that are their dams.
     """
 
     recorded_years: int = 10
@@ -51,10 +57,26 @@ class HerdDesign:
     bulls_per_root_animal: float = 0.16
     use_shape: float = 2.0
     records_per_herd_year: float = 12.0
+    sons_per_bull: int = 8
+    bull_dams: float = 0.1
 
     def n_new_bulls(self, n_animals: int) -> int:
         """Return how many bulls enter service each year."""
         return max(2, round(self.bulls_per_root_animal * math.sqrt(n_animals)))
+
+    def n_founding_cows(self, n_animals: int) -> int:
+        """Return how many cows the population begins with."""
+        return round(self.calves_a_year(n_animals)[0] / self.replacement)
+
+    def n_founders(self, n_animals: int) -> int:
+        """Return how many animals without known parents the population begins with."""
+        n_cohorts = self.service_years + AGE_AT_CALVING
+        return self.n_founding_cows(n_animals) + self.n_new_bulls(n_animals) * n_cohorts
+
+    def most_animals(self, n_animals: int) -> int:
+        """Return how many animals there are in the end where a breeder chooses bulls."""
+        calves, sons = self.calves_a_year(n_animals), self.n_new_bulls(n_animals) * self.sons_per_bull
+        return self.n_founders(n_animals) + sum(calves) + sons * len(calves)
 
     def n_herds(self, n_animals: int) -> int:
         """Return the number of herds."""
@@ -64,6 +86,16 @@ class HerdDesign:
         """Return the number of females born each year; the recorded years together have `n_animals`."""
         recorded = [len(part) for part in np.array_split(np.arange(n_animals), self.recorded_years)]
         return [max(recorded[0], 2)] * self.earlier_years + recorded
+
+
+class Breeder(Protocol):
+    """Who chooses bulls and their dams."""
+
+    def born(self, couples: Couples) -> None:
+        """Hear of animals that are born, in the order of their numbers; founders are known."""
+
+    def index(self, animals: IntArray) -> FloatArray:
+        """Return what animals are thought to be worth, shape (animals,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +136,15 @@ class Population:
         """The parents of each animal that isn't a founder."""
         return Couples(self.sires[self.n_founders :], self.dams[self.n_founders :])
 
+    @property
+    def with_ancestors(self) -> BoolArray:
+        """Which animals are recorded or ancestors of recorded ones, shape (animals,)."""
+        wanted = self.recorded.copy()
+        for animal in range(len(self) - 1, self.n_founders - 1, -1):
+            if wanted[animal]:
+                wanted[self.sires[animal]] = wanted[self.dams[animal]] = True
+        return wanted
+
     def select(self, animals: IntArray) -> Population:
         """Return some animals, in ascending order, with parents renumbered; their parents must be among them."""
         numbers = np.full(len(self) + 1, UNKNOWN)  # the last stands for an unknown parent
@@ -122,6 +163,7 @@ class Population:
 class _Growing:
     """A population in the making: one list entry a group of animals born together."""
 
+    breeder: Breeder | None
     sires: list[IntArray] = field(default_factory=list)
     dams: list[IntArray] = field(default_factory=list)
     years: list[IntArray] = field(default_factory=list)
@@ -158,26 +200,33 @@ def simulate_population(n_animals: int, rng: np.random.Generator, design: HerdDe
     design
         How the population is run; None for the defaults.
     """
+    population = run_population(n_animals, rng, design)
+    return population.select(np.flatnonzero(population.with_ancestors))
+
+
+def run_population(
+    n_animals: int, rng: np.random.Generator, design: HerdDesign | None = None, breeder: Breeder | None = None
+) -> Population:
+    """Return everybody who is born while a population runs; parameters are those of `simulate_population`.
+
+    Where there is a breeder, bulls are the best of many sons of the best cows.
+    """
     design = design or HerdDesign()
-    calves = design.calves_a_year(n_animals)
-    population = _run(calves, design.n_new_bulls(n_animals), design.n_herds(n_animals), design, rng)
-    return population.select(np.flatnonzero(_with_ancestors(population)))
-
-
-def _run(calves: list[int], n_bulls: int, n_herds: int, design: HerdDesign, rng: np.random.Generator) -> Population:
-    growing = _Growing()
+    calves, n_bulls = design.calves_a_year(n_animals), design.n_new_bulls(n_animals)
+    growing = _Growing(breeder)
     start = LAST_BIRTH_YEAR - len(calves) + 1
-    n_cows = round(calves[0] / design.replacement)
-    cows = _found_cows(growing, n_cows, n_herds, start - AGE_AT_CALVING, rng)
+    n_herds = design.n_herds(n_animals)
+    cows = _found_cows(growing, design.n_founding_cows(n_animals), n_herds, start - AGE_AT_CALVING, rng)
     bulls, weights = _found_bulls(growing, n_bulls, start, design, rng)
     heifers: list[IntArray] = []
     for year, n_calves in enumerate(calves):
         active = slice(year * n_bulls, (year + design.service_years) * n_bulls)
-        mated = rng.permutation(cows)[: n_calves + n_bulls]
+        mated, n_sons = _mated(growing, cows, (n_calves, n_bulls), design, rng)
         sires = _mates(growing, mated, bulls[active], weights[active], rng)
-        heifers.append(_born(growing, sires[n_bulls:], mated[n_bulls:], start + year, female=True))
-        sons = _born(growing, sires[:n_bulls], mated[:n_bulls], start + year, female=False)
-        bulls, weights = np.append(bulls, sons), np.append(weights, rng.gamma(design.use_shape, size=n_bulls))
+        heifers.append(_born(growing, sires[n_sons:], mated[n_sons:], start + year, female=True))
+        sons = _born(growing, sires[:n_sons], mated[:n_sons], start + year, female=False)
+        bulls = np.append(bulls, _best(growing, sons, n_bulls))
+        weights = np.append(weights, rng.gamma(design.use_shape, size=n_bulls))
         if len(heifers) >= AGE_AT_CALVING:
             cows = _replaced(cows, heifers[-AGE_AT_CALVING], rng)
     return _finished(growing, first_recorded=LAST_BIRTH_YEAR - design.recorded_years + 1)
@@ -202,6 +251,26 @@ def _found_bulls(
     )
 
 
+def _mated(
+    growing: _Growing, cows: IntArray, numbers: tuple[int, int], design: HerdDesign, rng: np.random.Generator
+) -> tuple[IntArray, int]:
+    """Return the dams of sons and then those of heifers, given how many heifers and bulls there shall be."""
+    n_heifers, n_bulls = numbers
+    if growing.breeder is None:
+        return rng.permutation(cows)[: n_heifers + n_bulls], n_bulls
+    best = _best(growing, cows, max(n_bulls, round(design.bull_dams * len(cows))))
+    dams = rng.choice(best, n_bulls * design.sons_per_bull)
+    return np.concatenate([dams, rng.permutation(cows)[:n_heifers]]), len(dams)
+
+
+def _best(growing: _Growing, animals: IntArray, n_best: int) -> IntArray:
+    """Return the animals that a breeder thinks most of; all of them without one."""
+    if growing.breeder is None:
+        return animals
+    order = np.argsort(-growing.breeder.index(animals), kind="stable")
+    return animals[order[:n_best]]
+
+
 def _mates(
     growing: _Growing, dams: IntArray, bulls: IntArray, weights: FloatArray, rng: np.random.Generator
 ) -> IntArray:
@@ -220,6 +289,8 @@ def _are_parent_and_child(growing: _Growing, sires: IntArray, dams: IntArray) ->
 
 def _born(growing: _Growing, sires: IntArray, dams: IntArray, year: int, *, female: bool) -> IntArray:
     herds = growing.herds_of(dams) if female else np.full(len(dams), UNKNOWN)
+    if growing.breeder is not None:
+        growing.breeder.born(Couples(sires, dams))
     return growing.add(sires, dams, np.full(len(dams), year), female=female, herds=herds)
 
 
@@ -238,15 +309,6 @@ def _finished(growing: _Growing, first_recorded: int) -> Population:
         np.concatenate(growing.herds),
         females & (years >= first_recorded),
     )
-
-
-def _with_ancestors(population: Population) -> BoolArray:
-    """Return which animals are recorded or ancestors of recorded ones."""
-    wanted = population.recorded.copy()
-    for animal in range(len(population) - 1, population.n_founders - 1, -1):
-        if wanted[animal]:
-            wanted[population.sires[animal]] = wanted[population.dams[animal]] = True
-    return wanted
 
 
 def animal_ids(n_animals: int, rng: np.random.Generator) -> StrArray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from genialearn._checks import check_at_least, check_known
+from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES
+from genialearn.cohorts.simulate.calling import Calling
 from genialearn.cohorts.simulate.genome import FOUNDERS, GenomeDesign
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS
 from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE
@@ -40,6 +41,11 @@ class HerdSettings:
         "coalescent" for Holstein history (needs msprime), "independent" for founders in linkage equilibrium.
     phased
         Keep which allele came from the sire and which from the dam.
+    selection
+        Accuracy with which bulls and their dams are chosen by an index of all traits, 0 for no selection. Genetic
+        values are then scaled on the founders.
+    calling
+        How true genotypes become called ones; haplotypes and QTL stay true.
     """
 
     animals: int = 3000
@@ -51,12 +57,15 @@ class HerdSettings:
     qtl_on_chip: bool = False
     founders: str = "coalescent"
     phased: bool = False
+    selection: float = 0.0
+    calling: Calling = field(default_factory=Calling)
 
     def __post_init__(self) -> None:
         check_at_least("animals", self.animals, LEAST_ANIMALS)
         check_at_least("seed", self.seed, 0)
         check_known("architecture", self.architecture, ARCHITECTURES)
         check_known("founders", self.founders, FOUNDERS)
+        check_between("selection", self.selection, 0, 1)
         _check_sites("markers", self.markers)
         _check_sites("n_qtl", self.n_qtl)
         _check_n_traits(self.n_traits)
@@ -71,7 +80,7 @@ class HerdSettings:
     @property
     def genome_design(self) -> GenomeDesign:
         """The part of the settings that concerns sites."""
-        return GenomeDesign(self.markers, self.n_qtl, self.founders, self.qtl_on_chip, self.phased)
+        return GenomeDesign(self.markers, self.n_qtl, self.founders, self.qtl_on_chip, self.phased, self.calling)
 
 
 def _check_sites(name: str, value: int) -> None:

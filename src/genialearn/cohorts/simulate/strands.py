@@ -49,6 +49,15 @@ class Strands:
         return cls(out.view("<u8"), n_sites)
 
     @classmethod
+    def of_sites(cls, rows: ByteArray, n_animals: int) -> Strands:
+        """Return the strands of bits with sites as rows, as `by_site` gives them."""
+        padded = np.zeros((len(rows), n_words(2 * n_animals) * 8), dtype=np.uint8)
+        padded[:, : rows.shape[1]] = rows
+        turned = np.empty((n_words(2 * n_animals) * WORD, n_words(len(rows))), dtype=np.uint64)
+        _turn(padded.view("<u8"), turned)
+        return cls(turned[: 2 * n_animals], len(rows))
+
+    @classmethod
     def empty(cls, n_animals: int, n_sites: int) -> Strands:
         """Return strands that are still to be filled."""
         return cls(np.empty((2 * n_animals, n_words(n_sites)), dtype=np.uint64), n_sites)
