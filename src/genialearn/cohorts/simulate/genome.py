@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,12 +64,15 @@ class Genome:
         Which of the QTL stands for DGAT1.
     haplotypes
         The genotypes phased, where that was asked for: an animal's first haplotype came from its sire.
+    origins
+        Of each other breed: 1 at each marker of a haplotype that came from it.
     """
 
     genotypes: PackedGenotypes
     qtl: Sites
     major_gene: int
     haplotypes: HaplotypeMatrix | None
+    origins: tuple[HaplotypeMatrix, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +84,7 @@ class Chromosome:
     haplotypes: HaplotypeMatrix | None
     qtl: Sites
     is_major_gene: BoolArray
+    origins: tuple[HaplotypeMatrix, ...] = ()
 
     @classmethod
     def of(
@@ -110,6 +115,7 @@ class GenomeDesign:
     founders: str
     qtl_on_chip: bool
     phased: bool = False
+    other_breeds: tuple[str, ...] = ()
     calling: Calling = field(default_factory=Calling)
 
     @property
@@ -120,7 +126,11 @@ class GenomeDesign:
     @property
     def sizes(self) -> list[int]:
         """Sizes of the generations between the founders and the pedigree, the oldest first."""
-        return recent_sizes(ANCIENT if self.founders == "coalescent" else YOUNG_FOUNDERS)
+        return self.sizes_of("holstein")
+
+    def sizes_of(self, breed: str) -> list[int]:
+        """Return the same of another breed."""
+        return recent_sizes(ANCIENT if self.founders == "coalescent" else YOUNG_FOUNDERS, breed=breed)
 
 
 def simulate_genome(
@@ -159,13 +169,13 @@ def simulate_genome(
     plans = site_plans(design, planning)
     progress("founders", 0.0)
     found = founder_sites(plans, design, founding, threads, progress)
-    generations = random_couples([*design.sizes, population.n_founders], mating)
+    breeds = _breeds(population, design, mating)
 
     def simulate(chromosome: int) -> Chromosome:
         return _simulate_chromosome(
             plans[chromosome],
             found[chromosome],
-            generations=generations,
+            breeds=breeds,
             population=population,
             animals=animals,
             design=design,
@@ -194,6 +204,36 @@ def writing_chromosomes(bed: Path | None) -> Iterator[Callable[[Chromosome], Chr
             return replace(part, genotypes=None)
 
         yield written
+
+
+class _Breed(NamedTuple):
+    """The recent history of a breed: the couples of its generations, and which founders of the population it gives."""
+
+    n_oldest: int
+    generations: list[Couples]
+    founders: IntArray
+
+
+def _breeds(population: Population, design: GenomeDesign, rng: np.random.Generator) -> list[_Breed]:
+    """Return the breeds of a population's founders; all descend from the same ancient animals."""
+    streams = [rng, *rng.spawn(len(design.other_breeds))]
+    found = []
+    for number, (breed, stream) in enumerate(zip(("holstein", *design.other_breeds), streams, strict=True)):
+        sizes, founders = design.sizes_of(breed), np.flatnonzero(population.breeds == number)
+        found.append(_Breed(sizes[0], random_couples([*sizes, len(founders)], stream), founders))
+    return found
+
+
+def _founders(sites: FounderSites, breeds: list[_Breed], genetic_map: GeneticMap, rng: np.random.Generator) -> Strands:
+    """Return the founders of a population on one chromosome."""
+    n_founders = sum(len(breed.founders) for breed in breeds)
+    out = Strands.empty(n_founders, len(sites.positions))
+    by_animal = out.words.reshape(n_founders, -1)
+    for breed in breeds:
+        oldest = Strands.of(founder_haplotypes(sites, breed.n_oldest, rng))
+        last = pass_through(oldest, breed.generations, genetic_map, rng)
+        by_animal[breed.founders] = last.words.reshape(len(breed.founders), -1)
+    return out
 
 
 def chromosome_streams(rng: np.random.Generator) -> list[np.random.Generator]:
@@ -231,18 +271,32 @@ def _simulate_chromosome(
     plan: SitePlan,
     sites: FounderSites,
     *,
-    generations: list[Couples],
+    breeds: list[_Breed],
     population: Population,
     animals: StrArray,
     design: GenomeDesign,
     rng: np.random.Generator,
 ) -> Chromosome:
     genetic_map = GeneticMap(morgans(sites.positions), plan.length * MORGANS_PER_BASE)
-    oldest = Strands.of(founder_haplotypes(sites, design.sizes[0], rng))
-    founders = pass_through(oldest, generations, genetic_map, rng)
-    everybody = gene_drop(founders, population.couples, genetic_map, key=int(rng.integers(0, 2**63 - 1)))
-    derived = everybody.select(np.flatnonzero(population.recorded)).by_site()
-    return _ascertained(plan.chromosome, sites, derived, animals, design=design, rng=rng)
+    founders, recorded = _founders(sites, breeds, genetic_map, rng), np.flatnonzero(population.recorded)
+    key = int(rng.integers(0, 2**63 - 1))
+
+    def dropped(strands: Strands) -> ByteArray:
+        return gene_drop(strands, population.couples, genetic_map, key=key).select(recorded).by_site()
+
+    found, columns = _ascertained(plan.chromosome, sites, dropped(founders), animals, design=design, rng=rng)
+    origins = [_labelled(founders, breed.founders) for breed in breeds[1:]]
+    return replace(
+        found,
+        origins=tuple(HaplotypeMatrix(animals, found.markers, dropped(labels)[columns]) for labels in origins),
+    )
+
+
+def _labelled(founders: Strands, some: IntArray) -> Strands:
+    """Return strands that are 1 everywhere in some founders and 0 in the others."""
+    words = np.zeros_like(founders.words)
+    words.reshape(founders.n_animals, -1)[some] = ~np.uint64(0)
+    return Strands(words, founders.n_sites)
 
 
 def _ascertained(
@@ -253,8 +307,11 @@ def _ascertained(
     *,
     design: GenomeDesign,
     rng: np.random.Generator,
-) -> Chromosome:
-    """Return the chip and the QTL, given bits for derived alleles with sites as rows, shape (sites, bytes)."""
+) -> tuple[Chromosome, IntArray]:
+    """Return the chip and the QTL, and the columns of the chip.
+
+    Given are bits for derived alleles with sites as rows, shape (sites, bytes).
+    """
     n_qtl, n_haplotypes = int(share_out(design.n_qtl)[chromosome - 1]), 2 * len(animals)
     frequencies = chip.minor_allele_frequencies(ones(derived) / n_haplotypes)
     chosen = chip.ascertain(sites.purposes, frequencies, n_qtl, qtl_on_chip=design.qtl_on_chip, rng=rng)
@@ -266,7 +323,7 @@ def _ascertained(
         return HaplotypeMatrix(animals, sites_map, derived[columns] ^ swaps[:, None])
 
     markers, qtl = taken(chosen.markers), taken(chosen.qtl)
-    return Chromosome.of(markers, qtl, chosen.qtl == chosen.major_gene, design, rng)
+    return Chromosome.of(markers, qtl, chosen.qtl == chosen.major_gene, design, rng), chosen.markers
 
 
 def whole_genome(chromosomes: list[Chromosome], animals: StrArray, bed: Path | None) -> Genome:
@@ -285,6 +342,10 @@ def whole_genome(chromosomes: list[Chromosome], animals: StrArray, bed: Path | N
         Sites(qtl_map, np.concatenate([chromosome.qtl.dosages for chromosome in chromosomes], axis=1)),
         int(np.flatnonzero(is_major_gene)[0]),
         HaplotypeMatrix(animals, markers, np.concatenate(phased)) if phased else None,
+        tuple(
+            HaplotypeMatrix(animals, markers, np.concatenate([part.packed for part in parts]))
+            for parts in zip(*(chromosome.origins for chromosome in chromosomes), strict=True)
+        ),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +54,8 @@ class SimulatedHerd:
         True values, QTL and parameters.
     haplotypes
         The genotypes phased, where that was asked for: an animal's first haplotype came from its sire.
+    origins
+        By other breed, where there is crossing: 1 at each marker of a haplotype that came from it.
     """
 
     genotypes: PackedGenotypes
@@ -62,6 +65,7 @@ class SimulatedHerd:
     definitions: tuple[TraitDesign, ...]
     truth: Truth
     haplotypes: HaplotypeMatrix | None = None
+    origins: Mapping[str, HaplotypeMatrix] = field(default_factory=dict)
 
 
 def simulate_herd(
@@ -109,6 +113,7 @@ def simulate_herd(
             parameters(settings, traits, genome, model, values.genetic, residuals=phenotypes.residuals),
         ),
         haplotypes=genome.haplotypes,
+        origins=dict(zip(settings.genome_design.other_breeds, genome.origins, strict=True)),
     )
 
 
@@ -133,7 +138,7 @@ def _unselected(
     """Return a herd whose pedigree is known before its genes; the model is fixed on the recorded animals."""
     population_rng, genome_rng, effects_rng = streams
     progress("pedigree", 0.0)
-    population = simulate_population(settings.animals, population_rng)
+    population = simulate_population(settings.animals, population_rng, HerdDesign(crossing=settings.crossing))
     ids = animal_ids(len(population), population_rng)
     animals, design = ids[population.recorded], settings.genome_design
     genome = simulate_genome(population, animals, design, genome_rng, threads=threads, progress=progress, bed=bed)

@@ -48,6 +48,9 @@ class HerdDesign:
         Bull calves that a breeder chooses each new bull from.
     bull_dams
         Share of the cows, the best, that are their dams.
+    crossing
+        Pairs of another breed and the share of the heifers that its bulls beget: purebred bulls, unrelated to each
+        other, new ones every year. Bulls of the population's own breed are sons of pure cows.
     """
 
     recorded_years: int = 10
@@ -59,6 +62,7 @@ class HerdDesign:
     records_per_herd_year: float = 12.0
     sons_per_bull: int = 8
     bull_dams: float = 0.1
+    crossing: tuple[tuple[str, float], ...] = ()
 
     def n_new_bulls(self, n_animals: int) -> int:
         """Return how many bulls enter service each year."""
@@ -77,6 +81,10 @@ class HerdDesign:
         """Return how many animals there are in the end where a breeder chooses bulls."""
         calves, sons = self.calves_a_year(n_animals), self.n_new_bulls(n_animals) * self.sons_per_bull
         return self.n_founders(n_animals) + sum(calves) + sons * len(calves)
+
+    def n_other_bulls(self, n_animals: int) -> int:
+        """Return how many bulls of each other breed are used in a year."""
+        return max(2, self.n_new_bulls(n_animals) // 2)
 
     def n_herds(self, n_animals: int) -> int:
         """Return the number of herds."""
@@ -114,6 +122,8 @@ class Population:
         Number of the herd, `UNKNOWN` for bulls, shape (animals,).
     recorded
         Whether the animal is genotyped and has records, shape (animals,).
+    breeds
+        Of the founders: 0 for the population's own breed, then those of `HerdDesign.crossing`, shape (founders,).
     """
 
     sires: IntArray
@@ -122,6 +132,7 @@ class Population:
     females: BoolArray
     herds: IntArray
     recorded: BoolArray
+    breeds: IntArray
 
     def __len__(self) -> int:
         return len(self.sires)
@@ -156,6 +167,7 @@ class Population:
             self.females[animals],
             self.herds[animals],
             self.recorded[animals],
+            self.breeds[animals[animals < self.n_founders]],
         )
 
 
@@ -169,7 +181,16 @@ class _Growing:
     years: list[IntArray] = field(default_factory=list)
     females: list[BoolArray] = field(default_factory=list)
     herds: list[IntArray] = field(default_factory=list)
+    breeds: list[IntArray] = field(default_factory=list)
+    pure: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     size: int = 0
+
+    def found(self, n_animals: int, years: IntArray, *, female: bool, herds: IntArray, breed: int = 0) -> IntArray:
+        """Add founders of a breed, and return their numbers."""
+        self.breeds.append(np.full(n_animals, breed))
+        self.pure = np.append(self.pure, np.full(n_animals, breed == 0))
+        unknown = np.full(n_animals, UNKNOWN)
+        return self.add(unknown, unknown, years, female=female, herds=herds)
 
     def add(self, sires: IntArray, dams: IntArray, years: IntArray, *, female: bool, herds: IntArray) -> IntArray:
         """Add a group and return the numbers of its animals."""
@@ -218,11 +239,14 @@ def run_population(
     n_herds = design.n_herds(n_animals)
     cows = _found_cows(growing, design.n_founding_cows(n_animals), n_herds, start - AGE_AT_CALVING, rng)
     bulls, weights = _found_bulls(growing, n_bulls, start, design, rng)
+    others = _found_other_bulls(growing, design.n_other_bulls(n_animals), start + np.arange(len(calves)), design)
     heifers: list[IntArray] = []
     for year, n_calves in enumerate(calves):
         active = slice(year * n_bulls, (year + design.service_years) * n_bulls)
         mated, n_sons = _mated(growing, cows, (n_calves, n_bulls), design, rng)
         sires = _mates(growing, mated, bulls[active], weights[active], rng)
+        if design.crossing:
+            sires[n_sons:] = _crossed(sires[n_sons:], others[:, year], design, rng)
         heifers.append(_born(growing, sires[n_sons:], mated[n_sons:], start + year, female=True))
         sons = _born(growing, sires[:n_sons], mated[:n_sons], start + year, female=False)
         bulls = np.append(bulls, _best(growing, sons, n_bulls))
@@ -233,9 +257,8 @@ def run_population(
 
 
 def _found_cows(growing: _Growing, n_cows: int, n_herds: int, last_year: int, rng: np.random.Generator) -> IntArray:
-    unknown = np.full(n_cows, UNKNOWN)
     years = last_year - rng.integers(0, 4, n_cows)
-    return growing.add(unknown, unknown, years, female=True, herds=rng.integers(0, n_herds, n_cows))
+    return growing.found(n_cows, years, female=True, herds=rng.integers(0, n_herds, n_cows))
 
 
 def _found_bulls(
@@ -243,12 +266,31 @@ def _found_bulls(
 ) -> tuple[IntArray, FloatArray]:
     """Add the bulls of the first years, the oldest first, and their shares of the inseminations."""
     n_cohorts = design.service_years + AGE_AT_CALVING
-    unknown = np.full(n_bulls * n_cohorts, UNKNOWN)
     years = np.repeat(np.arange(start - n_cohorts, start), n_bulls)
+    nowhere = np.full(len(years), UNKNOWN)
     return (
-        growing.add(unknown, unknown, years, female=False, herds=unknown),
-        rng.gamma(design.use_shape, size=len(unknown)),
+        growing.found(len(years), years, female=False, herds=nowhere),
+        rng.gamma(design.use_shape, size=len(years)),
     )
+
+
+def _found_other_bulls(growing: _Growing, n_bulls: int, years: IntArray, design: HerdDesign) -> IntArray:
+    """Add the bulls of other breeds that are used in some years, and return them, shape (breeds, years, bulls)."""
+    nowhere, born = np.full(len(years) * n_bulls, UNKNOWN), np.repeat(years - AGE_AT_CALVING, n_bulls)
+    found = [
+        growing.found(len(born), born, female=False, herds=nowhere, breed=breed)
+        for breed in range(1, 1 + len(design.crossing))
+    ]
+    return np.array(found, dtype=np.int64).reshape(-1, len(years), n_bulls)
+
+
+def _crossed(sires: IntArray, others: IntArray, design: HerdDesign, rng: np.random.Generator) -> IntArray:
+    """Return sires of which some are exchanged for bulls of other breeds, shape (breeds, bulls)."""
+    draws, shares = rng.random(len(sires)), [share for _, share in design.crossing]
+    breed = np.searchsorted(np.cumsum(shares), draws, side="right")
+    chosen = rng.integers(0, others.shape[1], len(sires))
+    crossed = breed < len(shares)
+    return np.where(crossed, others[np.minimum(breed, len(shares) - 1), chosen], sires)
 
 
 def _mated(
@@ -256,8 +298,13 @@ def _mated(
 ) -> tuple[IntArray, int]:
     """Return the dams of sons and then those of heifers, given how many heifers and bulls there shall be."""
     n_heifers, n_bulls = numbers
+    pure = cows[growing.pure[cows]]
     if growing.breeder is None:
-        return rng.permutation(cows)[: n_heifers + n_bulls], n_bulls
+        order = rng.permutation(cows)
+        order = order if len(pure) == len(cows) else order[np.argsort(~growing.pure[order], kind="stable")]
+        dams, rest = order[:n_bulls], order[n_bulls:]
+        rest = rest if len(pure) == len(cows) else rng.permutation(rest)
+        return np.concatenate([dams, rest[:n_heifers]]), n_bulls
     best = _best(growing, cows, max(n_bulls, round(design.bull_dams * len(cows))))
     dams = rng.choice(best, n_bulls * design.sons_per_bull)
     return np.concatenate([dams, rng.permutation(cows)[:n_heifers]]), len(dams)
@@ -291,6 +338,7 @@ def _born(growing: _Growing, sires: IntArray, dams: IntArray, year: int, *, fema
     herds = growing.herds_of(dams) if female else np.full(len(dams), UNKNOWN)
     if growing.breeder is not None:
         growing.breeder.born(Couples(sires, dams))
+    growing.pure = np.append(growing.pure, growing.pure[sires] & growing.pure[dams])
     return growing.add(sires, dams, np.full(len(dams), year), female=female, herds=herds)
 
 
@@ -308,6 +356,7 @@ def _finished(growing: _Growing, first_recorded: int) -> Population:
         females,
         np.concatenate(growing.herds),
         females & (years >= first_recorded),
+        np.concatenate(growing.breeds),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES
 from genialearn.cohorts.simulate.calling import Calling
+from genialearn.cohorts.simulate.demography import OTHER_BREEDS
 from genialearn.cohorts.simulate.genome import FOUNDERS, GenomeDesign
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS
 from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE
@@ -46,6 +47,9 @@ class HerdSettings:
         values are then scaled on the founders.
     calling
         How true genotypes become called ones; haplotypes and QTL stay true.
+    crossing
+        Pairs of another breed ("jersey", "angus", "fleckvieh") and the share of the heifers that its bulls beget; not
+        together with selection.
     """
 
     animals: int = 3000
@@ -59,6 +63,7 @@ class HerdSettings:
     phased: bool = False
     selection: float = 0.0
     calling: Calling = field(default_factory=Calling)
+    crossing: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         check_at_least("animals", self.animals, LEAST_ANIMALS)
@@ -66,6 +71,7 @@ class HerdSettings:
         check_known("architecture", self.architecture, ARCHITECTURES)
         check_known("founders", self.founders, FOUNDERS)
         check_between("selection", self.selection, 0, 1)
+        _check_crossing(self.crossing, selection=self.selection)
         _check_sites("markers", self.markers)
         _check_sites("n_qtl", self.n_qtl)
         _check_n_traits(self.n_traits)
@@ -80,7 +86,27 @@ class HerdSettings:
     @property
     def genome_design(self) -> GenomeDesign:
         """The part of the settings that concerns sites."""
-        return GenomeDesign(self.markers, self.n_qtl, self.founders, self.qtl_on_chip, self.phased, self.calling)
+        other_breeds = tuple(breed for breed, _ in self.crossing)
+        return GenomeDesign(
+            self.markers, self.n_qtl, self.founders, self.qtl_on_chip, self.phased, other_breeds, self.calling
+        )
+
+
+def _check_crossing(crossing: tuple[tuple[str, float], ...], *, selection: float) -> None:
+    for breed, share in crossing:
+        check_known("crossing", breed, OTHER_BREEDS)
+        check_between(f"crossing {breed}", share, 0, 1)
+    if sum(share for _, share in crossing) > 1:
+        raise SettingError("crossing", expected="shares whose sum is at most 1", found=str(dict(crossing)))
+    if len({breed for breed, _ in crossing}) < len(crossing):
+        raise SettingError("crossing", expected="every breed once", found=", ".join(breed for breed, _ in crossing))
+    if crossing and selection > 0:
+        raise SettingError(
+            "crossing",
+            expected="a herd without selection",
+            found=f"selection {selection:g}",
+            advice="Ask for one or the other.",
+        )
 
 
 def _check_sites(name: str, value: int) -> None:

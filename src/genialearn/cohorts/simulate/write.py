@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from genialearn import _files
 from genialearn.cohorts.simulate.herd import FIXED_EFFECTS, SimulatedHerd
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
 from genialearn.errors import SettingError
-from genialearn.genotypes import fileset, write_bim, write_fam, write_vcf
+from genialearn.genotypes import fileset, write_bim, write_fam, write_plink, write_vcf
 
 DIGITS = 7
 
@@ -57,6 +59,17 @@ def write_herd(folder: Path, herd: SimulatedHerd) -> None:
     _files.write_table(truth / "genetic_values.tsv", herd.truth.genetic_values, digits=DIGITS)
     _files.write_table(truth / "qtl.tsv", herd.truth.qtl, digits=DIGITS)
     _files.write_json(truth / "parameters.json", herd.truth.parameters)
+    if herd.origins:
+        _write_origins(truth, herd)
+
+
+def _write_origins(folder: Path, herd: SimulatedHerd) -> None:
+    """Write how many of its two alleles each animal has from each other breed, by marker and on average."""
+    shares = {"id": herd.genotypes.animals}
+    for breed, origin in herd.origins.items():
+        write_plink(folder / f"origin_{breed}", origin.genotypes())
+        shares[breed] = origin.alleles().reshape(len(origin.animals), 2, -1).mean(axis=(1, 2))
+    _files.write_table(folder / "breeds.tsv", pd.DataFrame(shares), digits=DIGITS)
 
 
 def _write_animals_and_markers(prefix: Path, herd: SimulatedHerd) -> None:
