@@ -20,11 +20,12 @@ def minor_allele_frequencies(frequencies: FloatArray) -> FloatArray:
     return np.asarray(np.minimum(frequencies, 1 - frequencies))
 
 
-def chip_sites(purposes: IntArray, frequencies: FloatArray, rng: np.random.Generator) -> IntArray:
-    """Return one site for each marker interval, so that minor allele frequencies are nearly uniform.
+def chip_sites(
+    purposes: IntArray, frequencies: FloatArray, rng: np.random.Generator, wanted: FloatArray | None = None
+) -> IntArray:
+    """Return one site for each marker interval, so that minor allele frequencies are those wanted.
 
-    Each interval draws the frequency that it wants from the uniform distribution on (0, 1/2), the spectrum of the
-    Holstein chip, and takes the candidate that comes nearest.
+    Each interval takes the candidate that comes nearest to the frequency that it wants.
 
     Parameters
     ----------
@@ -32,8 +33,14 @@ def chip_sites(purposes: IntArray, frequencies: FloatArray, rng: np.random.Gener
         Number of the marker interval, or negative, shape (sites,).
     frequencies
         Minor allele frequencies among the genotyped animals, shape (sites,).
+    rng
+        Source of randomness.
+    wanted
+        By interval, shape (intervals,); None for draws from the uniform distribution on (0, 1/2), the spectrum of the
+        Holstein chip.
     """
-    wanted = rng.uniform(0, 0.5, purposes.max() + 1)
+    if wanted is None:
+        wanted = rng.uniform(0, 0.5, purposes.max() + 1)
     sites = np.flatnonzero(purposes >= 0)
     misfit = np.abs(frequencies[sites] - wanted[purposes[sites]]) + (frequencies[sites] == 0)
     best_first = sites[np.lexsort((misfit, purposes[sites]))]
@@ -73,7 +80,13 @@ class Ascertained:
 
 
 def ascertain(
-    purposes: IntArray, frequencies: FloatArray, n_qtl: int, *, qtl_on_chip: bool, rng: np.random.Generator
+    purposes: IntArray,
+    frequencies: FloatArray,
+    n_qtl: int,
+    *,
+    qtl_on_chip: bool,
+    rng: np.random.Generator,
+    wanted: FloatArray | None = None,
 ) -> Ascertained:
     """Return the chip and `n_qtl` QTL of one chromosome.
 
@@ -89,8 +102,10 @@ def ascertain(
         Take the QTL from the markers instead of from sites of their own.
     rng
         Source of randomness.
+    wanted
+        Frequencies of the rarer allele of the chip's markers, as for `chip_sites`.
     """
-    markers = chip_sites(purposes, frequencies, rng)
+    markers = chip_sites(purposes, frequencies, rng, wanted)
     candidates = markers if qtl_on_chip else np.flatnonzero(purposes == QTL_SITE)
     major_candidates = np.flatnonzero(purposes == MAJOR_GENE_SITE)
     if not len(major_candidates):

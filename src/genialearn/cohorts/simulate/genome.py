@@ -14,6 +14,7 @@ import numpy as np
 from genialearn._arrays import BoolArray, ByteArray, Int8Array, IntArray, StrArray
 from genialearn.cohorts.simulate import chip
 from genialearn.cohorts.simulate.calling import Calling
+from genialearn.cohorts.simulate.chip_map import ChipMap
 from genialearn.cohorts.simulate.demography import ANCIENT, recent_sizes
 from genialearn.cohorts.simulate.founders import (
     FounderSites,
@@ -117,6 +118,7 @@ class GenomeDesign:
     phased: bool = False
     other_breeds: tuple[str, ...] = ()
     calling: Calling = field(default_factory=Calling)
+    chip: ChipMap | None = None
 
     @property
     def n_segments(self) -> int:
@@ -243,13 +245,15 @@ def chromosome_streams(rng: np.random.Generator) -> list[np.random.Generator]:
 
 def site_plans(design: GenomeDesign, rng: np.random.Generator) -> list[SitePlan]:
     """Return which sites are wanted on each chromosome."""
-    markers, qtl = share_out(design.n_markers), share_out(design.n_qtl)
-    return [
-        plan_sites(number, n_markers, n_qtl, child)
-        for number, (n_markers, n_qtl, child) in enumerate(
-            zip(markers.tolist(), qtl.tolist(), rng.spawn(len(markers)), strict=True), start=1
-        )
-    ]
+    shares, qtl = share_out(design.n_markers).tolist(), share_out(design.n_qtl).tolist()
+    plans = []
+    for number, (n_markers, n_qtl, child) in enumerate(zip(shares, qtl, rng.spawn(len(qtl)), strict=True), start=1):
+        if design.chip is None:
+            plans.append(plan_sites(number, n_markers, n_qtl, child))
+        else:
+            markers = design.chip.on(number)
+            plans.append(plan_sites(number, len(markers), n_qtl, child, (markers.positions, markers.frequencies)))
+    return plans
 
 
 def founder_sites(
@@ -284,7 +288,7 @@ def _simulate_chromosome(
     def dropped(strands: Strands) -> ByteArray:
         return gene_drop(strands, population.couples, genetic_map, key=key).select(recorded).by_site()
 
-    found, columns = _ascertained(plan.chromosome, sites, dropped(founders), animals, design=design, rng=rng)
+    found, columns = _ascertained(plan, sites, dropped(founders), animals, design=design, rng=rng)
     origins = [_labelled(founders, breed.founders) for breed in breeds[1:]]
     return replace(
         found,
@@ -300,7 +304,7 @@ def _labelled(founders: Strands, some: IntArray) -> Strands:
 
 
 def _ascertained(
-    chromosome: int,
+    plan: SitePlan,
     sites: FounderSites,
     derived: ByteArray,
     animals: StrArray,
@@ -312,14 +316,16 @@ def _ascertained(
 
     Given are bits for derived alleles with sites as rows, shape (sites, bytes).
     """
-    n_qtl, n_haplotypes = int(share_out(design.n_qtl)[chromosome - 1]), 2 * len(animals)
+    n_qtl, n_haplotypes = int(share_out(design.n_qtl)[plan.chromosome - 1]), 2 * len(animals)
     frequencies = chip.minor_allele_frequencies(ones(derived) / n_haplotypes)
-    chosen = chip.ascertain(sites.purposes, frequencies, n_qtl, qtl_on_chip=design.qtl_on_chip, rng=rng)
+    chosen = chip.ascertain(
+        sites.purposes, frequencies, n_qtl, qtl_on_chip=design.qtl_on_chip, rng=rng, wanted=plan.chip
+    )
     counted, other, derived_is_counted = chip.random_alleles(len(sites.positions), rng)
 
     def taken(columns: IntArray) -> HaplotypeMatrix:
         swaps = np.where(derived_is_counted[columns], 0, 255).astype(np.uint8)
-        sites_map = chip.site_map(chromosome, sites.positions[columns], counted[columns], other[columns])
+        sites_map = chip.site_map(plan.chromosome, sites.positions[columns], counted[columns], other[columns])
         return HaplotypeMatrix(animals, sites_map, derived[columns] ^ swaps[:, None])
 
     markers, qtl = taken(chosen.markers), taken(chosen.qtl)

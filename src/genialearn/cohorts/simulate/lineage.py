@@ -114,6 +114,7 @@ def _base_chromosome(
         n_qtl,
         qtl_on_chip=design.qtl_on_chip,
         rng=rng,
+        wanted=plan.chip,
     )
     counted, other, derived_is_counted = chip.random_alleles(len(sites.positions), rng)
     columns = np.union1d(chosen.markers, chosen.qtl)

@@ -26,6 +26,8 @@ CANDIDATES_PER_MARKER = 4
 CANDIDATES_PER_QTL = 2
 CANDIDATES_FOR_MAJOR_GENE = 8
 MAJOR_GENE_REGION = 400_000
+AROUND_MARKER = 10_000
+"""Base pairs around the position of a chip's marker, where there is a map."""
 MAJOR_GENE_FREQUENCY = 0.4
 
 QTL_SITE, MAJOR_GENE_SITE = -1, -2
@@ -46,12 +48,16 @@ class SitePlan:
         Wanted frequencies of the derived allele among the oldest ancestors, shape (sites,).
     purposes
         Marker interval, `QTL_SITE` or `MAJOR_GENE_SITE`, shape (sites,).
+    chip
+        Frequencies of the rarer allele that are wanted of the chip's markers, shape (intervals,); None for any from 0
+        to one half.
     """
 
     chromosome: int
     positions: FloatArray
     frequencies: FloatArray
     purposes: IntArray
+    chip: FloatArray | None = None
 
     @property
     def length(self) -> int:
@@ -74,26 +80,53 @@ def share_out(total: int, *, least: int = 1) -> IntArray:
     return counts + least
 
 
-def plan_sites(chromosome: int, n_markers: int, n_qtl: int, rng: np.random.Generator) -> SitePlan:
+def plan_sites(
+    chromosome: int,
+    n_markers: int,
+    n_qtl: int,
+    rng: np.random.Generator,
+    chip: tuple[IntArray, FloatArray] | None = None,
+) -> SitePlan:
     """Return the wanted sites of one chromosome.
 
     Each marker has an interval of its own with `CANDIDATES_PER_MARKER` candidates, of which the chip will take one;
     QTL lie anywhere. Frequencies are wanted uniform, the shape that drift leaves as it is.
+
+    Parameters
+    ----------
+    chromosome
+        Its number, from 1.
+    n_markers, n_qtl
+        How many.
+    rng
+        Source of randomness.
+    chip
+        Positions and frequencies of the rarer allele of the markers, shape (markers,) each; candidates then lie around
+        these positions. None for intervals of one length.
     """
     length = CHROMOSOME_LENGTHS[chromosome - 1]
     intervals = np.repeat(np.arange(n_markers), CANDIDATES_PER_MARKER)
     n_candidates = CANDIDATES_PER_QTL * n_qtl
     positions = [(intervals + rng.random(len(intervals))) * (length / n_markers), rng.random(n_candidates) * length]
     frequencies = [rng.uniform(0.03, 0.97, len(intervals)), rng.uniform(0.05, 0.95, n_candidates)]
+    if chip is not None:
+        around = chip[0][intervals] + rng.uniform(-1, 1, len(intervals)) * AROUND_MARKER
+        positions[0] = np.clip(around, 0, length - 1)
     purposes = [intervals, np.full(n_candidates, QTL_SITE)]
     if chromosome == MAJOR_GENE_CHROMOSOME:
         region = rng.uniform(-1, 1, CANDIDATES_FOR_MAJOR_GENE) * MAJOR_GENE_REGION
         positions.append(MAJOR_GENE_POSITION + region)
         frequencies.append(np.full(CANDIDATES_FOR_MAJOR_GENE, MAJOR_GENE_FREQUENCY))
         purposes.append(np.full(CANDIDATES_FOR_MAJOR_GENE, MAJOR_GENE_SITE))
-    return _in_order(chromosome, *(np.concatenate(parts) for parts in (positions, frequencies, purposes)))
+    return SitePlan(
+        chromosome,
+        *_in_order(*(np.concatenate(parts) for parts in (positions, frequencies, purposes))),
+        None if chip is None else chip[1],
+    )
 
 
-def _in_order(chromosome: int, positions: FloatArray, frequencies: FloatArray, purposes: IntArray) -> SitePlan:
+def _in_order(
+    positions: FloatArray, frequencies: FloatArray, purposes: IntArray
+) -> tuple[FloatArray, FloatArray, IntArray]:
     order = np.argsort(positions, kind="stable")
-    return SitePlan(chromosome, positions[order], frequencies[order], purposes[order])
+    return positions[order], frequencies[order], purposes[order]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES
 from genialearn.cohorts.simulate.calling import Calling
+from genialearn.cohorts.simulate.chip_map import read_chip_map
 from genialearn.cohorts.simulate.demography import OTHER_BREEDS
 from genialearn.cohorts.simulate.genome import FOUNDERS, GenomeDesign
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS
@@ -50,6 +52,9 @@ class HerdSettings:
     crossing
         Pairs of another breed ("jersey", "angus", "fleckvieh") and the share of the heifers that its bulls beget; not
         together with selection.
+    chip_map
+        A table of the chip's markers, as `read_chip_map` takes it: where they are, and how frequent; it decides the
+        number of markers. Empty for evenly spaced markers of all frequencies.
     """
 
     animals: int = 3000
@@ -64,8 +69,11 @@ class HerdSettings:
     selection: float = 0.0
     calling: Calling = field(default_factory=Calling)
     crossing: tuple[tuple[str, float], ...] = ()
+    chip_map: str = ""
 
     def __post_init__(self) -> None:
+        if self.chip_map:
+            object.__setattr__(self, "markers", len(read_chip_map(Path(self.chip_map))))
         check_at_least("animals", self.animals, LEAST_ANIMALS)
         check_at_least("seed", self.seed, 0)
         check_known("architecture", self.architecture, ARCHITECTURES)
@@ -88,7 +96,14 @@ class HerdSettings:
         """The part of the settings that concerns sites."""
         other_breeds = tuple(breed for breed, _ in self.crossing)
         return GenomeDesign(
-            self.markers, self.n_qtl, self.founders, self.qtl_on_chip, self.phased, other_breeds, self.calling
+            self.markers,
+            self.n_qtl,
+            self.founders,
+            self.qtl_on_chip,
+            phased=self.phased,
+            other_breeds=other_breeds,
+            calling=self.calling,
+            chip=read_chip_map(Path(self.chip_map)) if self.chip_map else None,
         )
 
 
