@@ -198,7 +198,7 @@ def test_simulate_hands_on_what_was_asked(
         {
             "folder": tmp_path / "herd", "force": True, "threads": 2,
             "animals": 50, "markers": 70, "n_traits": 5, "architecture": "additive", "seed": 9,
-            "phased": False,
+            "phased": False, "design": None,
         }
     ] == simulations  # fmt: skip
 

@@ -99,7 +99,21 @@ Joint = Annotated[
 ]
 Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
 Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
-Traits = Annotated[int, typer.Option("--n-traits", metavar="N", help=f"Number of traits, 1 to {N_TRAITS}.")]
+Traits = Annotated[
+    int | None,
+    typer.Option(
+        "--n-traits", metavar="N", show_default=False,
+        help=f"Number of traits, 1 to {N_TRAITS}; all, or those of the design, if not given.",
+    ),
+]  # fmt: skip
+Design = Annotated[
+    Path | None,
+    typer.Option(
+        "--design", metavar="FILE", show_default=False,
+        help="TOML file with other traits, heritabilities, correlations, repeated records, links or environments; "
+        "docs/simulation.md shows one.",
+    ),
+]  # fmt: skip
 Phased = Annotated[bool, typer.Option("--phased", help="Write haplotypes.vcf.gz as well: which allele came from whom.")]
 Architecture = Annotated[
     str,
@@ -117,7 +131,7 @@ class HerdOptions:
 
     animals: int
     markers: int
-    n_traits: int
+    n_traits: int | None
     architecture: str
     seed: int
     phased: bool = False
@@ -126,7 +140,7 @@ class HerdOptions:
         """Return whether these settings made the herd in a folder: it is then as good as a new one."""
         with contextlib.suppress(InputError, ValueError):
             found = json.loads(_files.read_text(folder / "truth" / "parameters.json"))
-            return isinstance(found, dict) and asdict(self).items() <= found.items()
+            return isinstance(found, dict) and "design" not in found and asdict(self).items() <= found.items()
         return False
 
 
@@ -181,9 +195,10 @@ def simulate(
     *,
     animals: Animals = 3000,
     markers: Markers = 5000,
-    n_traits: Traits = N_TRAITS,
+    n_traits: Traits = None,
     architecture: Architecture = "realistic",
     phased: Phased = False,
+    design: Design = None,
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
     force: opt.Force = False,
@@ -192,7 +207,7 @@ def simulate(
 ) -> None:
     """Simulate a dairy herd: genotypes, pedigree, records with holes, and the truth beside them."""
     settings = HerdOptions(animals, markers, n_traits, architecture, seed, phased)
-    _simulate(Display(quiet=quiet), folder, settings, threads=threads, force=force)
+    _simulate(Display(quiet=quiet), folder, settings, threads=threads, force=force, design=design)
 
 
 @app.command()
@@ -291,21 +306,31 @@ def report(
     _report(Display(), run)
 
 
-def _simulate(display: Display, folder: Path, settings: HerdOptions, *, threads: int, force: bool) -> None:
-    from genialearn.cohorts.simulate import HerdSettings, simulate_cohort
+def _simulate(
+    display: Display,
+    folder: Path,
+    settings: HerdOptions,
+    *,
+    threads: int,
+    force: bool,
+    design: Path | None = None,
+) -> None:
+    from genialearn.cohorts.simulate import HerdSettings, read_design, simulate_cohort
     from genialearn.cohorts.simulate.write import refuse_occupied
 
     check_at_least("threads", threads, 0)
-    HerdSettings(**asdict(settings))
+    designed = None if design is None else read_design(design)
+    checked = HerdSettings(**asdict(settings), design=designed)
     refuse_occupied(folder, force=force)
     display.say(
         f"simulating {count(settings.animals, 'cow')} x {count(settings.markers, 'marker')} x "
-        f"{count(settings.n_traits, 'trait')} ({settings.architecture}) into {folder}"
+        f"{count(len(checked.plan.traits), 'trait')} ({settings.architecture}) into {folder}"
     )
     with display.progress() as progress:
         simulate_cohort(
             folder,
             **asdict(settings),
+            design=designed,
             threads=threads or None,
             force=force,
             progress=lambda what, share: progress(what, round(100 * share), 100),

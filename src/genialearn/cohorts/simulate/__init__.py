@@ -9,6 +9,7 @@ in memory), `write` and `cohort` (everything in a folder).
 
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES, Architecture, Link
 from genialearn.cohorts.simulate.cohort import SimulationSummary, simulate_cohort
+from genialearn.cohorts.simulate.design import Design, design_of, read_design
 from genialearn.cohorts.simulate.herd import SimulatedHerd, simulate_herd
 from genialearn.cohorts.simulate.pedigree import HerdDesign, Population, simulate_population
 from genialearn.cohorts.simulate.settings import HerdSettings
@@ -18,6 +19,7 @@ __all__ = [
     "ARCHITECTURES",
     "CATALOGUE",
     "Architecture",
+    "Design",
     "HerdDesign",
     "HerdSettings",
     "Link",
@@ -26,6 +28,8 @@ __all__ = [
     "SimulationSummary",
     "TraitDesign",
     "chosen_traits",
+    "design_of",
+    "read_design",
     "simulate_cohort",
     "simulate_herd",
     "simulate_population",

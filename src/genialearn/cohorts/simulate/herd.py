@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genialearn.cohorts.simulate.architecture import ARCHITECTURES
-from genialearn.cohorts.simulate.correlations import fit_factor_model
+from genialearn._arrays import FloatArray, Int8Array, IntArray
+from genialearn.cohorts.simulate.effects import centred_values
 from genialearn.cohorts.simulate.genetic_model import build_genetic_model
 from genialearn.cohorts.simulate.genome import Progress, simulate_genome
 from genialearn.cohorts.simulate.pedigree import animal_ids, pedigree_table, simulate_population
 from genialearn.cohorts.simulate.phenotypes import simulate_phenotypes
+from genialearn.cohorts.simulate.plan import TraitPlan
+from genialearn.cohorts.simulate.reaction_norms import slope_effects
+from genialearn.cohorts.simulate.record_tables import RecordTables, record_tables
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
-from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, chosen_traits, names_of
-from genialearn.cohorts.simulate.truth import Truth, by_animal, parameters, truth_tables
+from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
+from genialearn.cohorts.simulate.truth import Truth, parameters, slope_table, truth_tables
 from genialearn.genotypes import HaplotypeMatrix, PackedGenotypes
-
-FIXED_EFFECTS = "C(herd_year)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +33,8 @@ class SimulatedHerd:
         Of the recorded females, shape (animals, markers); memory-mapped where a file was given.
     pedigree
         `id sire dam birth_year sex` of these females and all their ancestors, parents first.
-    traits
-        `id` and one column a trait, NaN where there is no record.
-    covariates
-        `id herd_year`.
+    tables
+        The records, and what explains them.
     definitions
         What the traits are, in the order of the columns.
     truth
@@ -46,11 +45,20 @@ class SimulatedHerd:
 
     genotypes: PackedGenotypes
     pedigree: pd.DataFrame
-    traits: pd.DataFrame
-    covariates: pd.DataFrame
+    tables: RecordTables
     definitions: tuple[TraitDesign, ...]
     truth: Truth
     haplotypes: HaplotypeMatrix | None = None
+
+    @property
+    def traits(self) -> pd.DataFrame:
+        """`id` and one column a trait, NaN where there is no record; of repeated records the first of each animal."""
+        return self.tables.traits
+
+    @property
+    def covariates(self) -> pd.DataFrame:
+        """`id herd_year`, and `environment` where there are several; of repeated records those of the first."""
+        return self.tables.covariates
 
 
 def simulate_herd(
@@ -82,7 +90,8 @@ def simulate_herd(
     settings, report = settings or HerdSettings(), progress or _silent
     population_rng, genome_rng, effects_rng, records_rng = np.random.default_rng(settings.seed).spawn(4)
     report("pedigree", 0.0)
-    population = simulate_population(settings.animals, population_rng)
+    plan = settings.plan
+    population = simulate_population(settings.animals, population_rng, plan.herds)
     ids = animal_ids(len(population), population_rng)
     animals = ids[population.recorded]
     genome = simulate_genome(
@@ -95,26 +104,58 @@ def simulate_herd(
         bed=bed,
     )
     report("traits", 0.0)
-    traits = chosen_traits(settings.n_traits)
-    architecture = ARCHITECTURES[settings.architecture]
-    factors = fit_factor_model().select(names_of(traits))
     model = build_genetic_model(
-        genome.qtl.dosages, genome.major_gene, traits, architecture, effects_rng, factors=factors
+        genome.qtl.dosages, genome.major_gene, plan.traits, plan.architecture, effects_rng, factors=plan.correlations
     )
     values = model.values(genome.qtl.dosages)
-    phenotypes = simulate_phenotypes(traits, values.genetic, population, records_rng)
+    herds = population.herds[population.recorded]
+    norms = _reaction_norms(plan, values.genetic, genome.qtl.dosages, model.effects, herds=herds, rng=effects_rng)
+    phenotypes = simulate_phenotypes(
+        plan.traits,
+        norms.genetic,
+        population,
+        records_rng,
+        shares=plan.recorded_shares,
+        correlations=plan.residual_correlations,
+    )
     return SimulatedHerd(
         genotypes=genome.genotypes,
         pedigree=pedigree_table(population, ids),
-        traits=by_animal(animals, phenotypes.records, names_of(traits)),
-        covariates=pd.DataFrame({"id": animals, "herd_year": phenotypes.herd_years}),
-        definitions=traits,
+        tables=record_tables(plan, animals, phenotypes, norms.environments),
+        definitions=plan.traits,
         truth=Truth(
-            *truth_tables(traits, animals, genome, model, values),
-            parameters(settings, traits, genome, model, values.genetic, residuals=phenotypes.residuals),
+            *truth_tables(plan, animals, genome, model, values),
+            parameters(settings, plan, genome, model, values, in_environment=norms.genetic, phenotypes=phenotypes),
+            slope_table(plan, animals, norms.slopes),
         ),
         haplotypes=genome.haplotypes,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _ReactionNorms:
+    """Genetic values in the animals' own environments and slopes, shape (animals, traits), and their environments."""
+
+    genetic: FloatArray
+    slopes: FloatArray
+    environments: IntArray
+
+
+def _reaction_norms(
+    plan: TraitPlan,
+    genetic: FloatArray,
+    qtl: Int8Array,
+    effects: FloatArray,
+    *,
+    herds: IntArray,
+    rng: np.random.Generator,
+) -> _ReactionNorms:
+    if plan.environments is None:
+        return _ReactionNorms(genetic, np.zeros_like(genetic), np.zeros(len(genetic), dtype=np.int64))
+    effects_rng, herds_rng = rng.spawn(2)
+    slopes = centred_values(qtl, slope_effects(qtl, effects, effects_rng))
+    environments = plan.environments.of_herds(int(herds.max()) + 1, herds_rng)[herds]
+    return _ReactionNorms(plan.environments.values(genetic, slopes, environments), slopes, environments)
 
 
 def _silent(stage: str, fraction: float) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES
+from genialearn.cohorts.simulate.design import Design
 from genialearn.cohorts.simulate.genome import FOUNDERS, GenomeDesign
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS
+from genialearn.cohorts.simulate.plan import TraitPlan, trait_plan
 from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE
 from genialearn.errors import SettingError
 
@@ -27,7 +30,7 @@ class HerdSettings:
     markers
         Number of markers on the chip, at least one for each of the 29 autosomes.
     n_traits
-        Number of traits, 1 to 33; fewer than 33 are spread over the groups.
+        Number of traits, 1 to 33; fewer than 33 are spread over the groups. None for those of the design, or all.
     architecture
         "additive", "realistic" or "nonlinear".
     seed
@@ -40,17 +43,20 @@ class HerdSettings:
         "coalescent" for Holstein history (needs msprime), "independent" for founders in linkage equilibrium.
     phased
         Keep which allele came from the sire and which from the dam.
+    design
+        What traits, genes and herds are like, where it isn't as usual; see `read_design`.
     """
 
     animals: int = 3000
     markers: int = 5000
-    n_traits: int = 33
+    n_traits: int | None = None
     architecture: str = "realistic"
     seed: int = 1
     n_qtl: int = DEFAULT_QTL
     qtl_on_chip: bool = False
     founders: str = "coalescent"
     phased: bool = False
+    design: Design | None = None
 
     def __post_init__(self) -> None:
         check_at_least("animals", self.animals, LEAST_ANIMALS)
@@ -58,20 +64,48 @@ class HerdSettings:
         check_known("architecture", self.architecture, ARCHITECTURES)
         check_known("founders", self.founders, FOUNDERS)
         _check_sites("markers", self.markers)
-        _check_sites("n_qtl", self.n_qtl)
-        _check_n_traits(self.n_traits)
-        if self.qtl_on_chip and self.n_qtl > self.markers:
+        _check_sites("n_qtl", self.genome_design.n_qtl)
+        if self.n_traits is not None:
+            _check_n_traits(self.n_traits)
+        if self.genome_design.qtl_on_chip and self.genome_design.n_qtl > self.markers:
             raise SettingError(
                 "n_qtl",
                 expected=f"at most {self.markers:,} QTL on a chip of as many markers",
-                found=f"{self.n_qtl:,}",
+                found=f"{self.genome_design.n_qtl:,}",
                 advice="Ask for fewer QTL, or leave them off the chip.",
             )
+        if self.design is not None:
+            self._check_environments(self.plan)
 
     @property
     def genome_design(self) -> GenomeDesign:
         """The part of the settings that concerns sites."""
-        return GenomeDesign(self.markers, self.n_qtl, self.founders, self.qtl_on_chip, self.phased)
+        genes = None if self.design is None else self.design.genes
+        n_qtl = self.n_qtl if genes is None or genes.qtl is None else genes.qtl
+        on_chip = self.qtl_on_chip if genes is None or genes.on_chip is None else genes.on_chip
+        return GenomeDesign(self.markers, n_qtl, self.founders, on_chip, self.phased)
+
+    @property
+    def plan(self) -> TraitPlan:
+        """The part of the settings that concerns traits."""
+        return trait_plan(self.design, n_traits=self.n_traits, architecture=self.architecture)
+
+    def said(self) -> dict[str, Any]:
+        """Return the settings by name, those that the design decides as it decides them, and not the design."""
+        named = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "design"}
+        genome = self.genome_design
+        decided = {"n_traits": len(self.plan.traits), "n_qtl": genome.n_qtl, "qtl_on_chip": genome.qtl_on_chip}
+        return named | decided
+
+    def _check_environments(self, plan: TraitPlan) -> None:
+        n_herds = plan.herds.n_herds(self.animals)
+        if plan.environments is not None and len(plan.environments) > n_herds:
+            raise SettingError(
+                "environments",
+                expected=f"at most {n_herds}, the number of herds of {self.animals:,} animals",
+                found=str(len(plan.environments)),
+                advice="Ask for more animals, for fewer environments, or for fewer records_per_herd_year.",
+            )
 
 
 def _check_sites(name: str, value: int) -> None:
