@@ -23,6 +23,9 @@ _TABLES = (
     "summarise", "traits", "genetic_correlations", "residual_correlations", "recordings", "herds", "links", "genes",
     "environments",
 )  # fmt: skip
+LEAST_RECORDED = 0.001
+"""Share of cows; a trait without any record couldn't be read back."""
+
 _NAME = re.compile(r"[A-Za-z]\w*")
 _TAKEN = ("id", "environment", "herd_year")
 """Columns that no trait may be."""
@@ -158,7 +161,7 @@ def design_of(content: Mapping[str, Any], where: str = "design") -> Design:
         traits=traits,
         genetic=_correlations(where, "genetic_correlations", content),
         residual=_correlations(where, "residual_correlations", content),
-        recordings=_shares(Table.of(f"{where}: [recordings]", content.get("recordings", {})), 0.0),
+        recordings=_shares(Table.of(f"{where}: [recordings]", content.get("recordings", {})), LEAST_RECORDED),
         herds=_herds(where, content.get("herds", {})),
         links=_links(where, content["links"]) if "links" in content else None,
         genes=_genes(where, content.get("genes", {})),

@@ -64,18 +64,11 @@ class HerdSettings:
         check_known("architecture", self.architecture, ARCHITECTURES)
         check_known("founders", self.founders, FOUNDERS)
         _check_sites("markers", self.markers)
-        _check_sites("n_qtl", self.genome_design.n_qtl)
+        self._check_qtl()
         if self.n_traits is not None:
             _check_n_traits(self.n_traits)
-        if self.genome_design.qtl_on_chip and self.genome_design.n_qtl > self.markers:
-            raise SettingError(
-                "n_qtl",
-                expected=f"at most {self.markers:,} QTL on a chip of as many markers",
-                found=f"{self.genome_design.n_qtl:,}",
-                advice="Ask for fewer QTL, or leave them off the chip.",
-            )
         if self.design is not None:
-            self._check_environments(self.plan)
+            self._check_environments(self.design.where, self.plan)
 
     @property
     def genome_design(self) -> GenomeDesign:
@@ -97,11 +90,24 @@ class HerdSettings:
         decided = {"n_traits": len(self.plan.traits), "n_qtl": genome.n_qtl, "qtl_on_chip": genome.qtl_on_chip}
         return named | decided
 
-    def _check_environments(self, plan: TraitPlan) -> None:
+    def _check_qtl(self) -> None:
+        designed = self.design if self.design is not None and self.design.genes.qtl is not None else None
+        name = "n_qtl" if designed is None else f"{designed.where}: [genes] qtl"
+        genome = self.genome_design
+        _check_sites(name, genome.n_qtl)
+        if genome.qtl_on_chip and genome.n_qtl > self.markers:
+            raise SettingError(
+                name,
+                expected=f"at most {self.markers:,} QTL on a chip of as many markers",
+                found=f"{genome.n_qtl:,}",
+                advice="Ask for fewer QTL, or leave them off the chip.",
+            )
+
+    def _check_environments(self, where: str, plan: TraitPlan) -> None:
         n_herds = plan.herds.n_herds(self.animals)
         if plan.environments is not None and len(plan.environments) > n_herds:
             raise SettingError(
-                "environments",
+                f"{where}: [environments] n",
                 expected=f"at most {n_herds}, the number of herds of {self.animals:,} animals",
                 found=str(len(plan.environments)),
                 advice="Ask for more animals, for fewer environments, or for fewer records_per_herd_year.",
