@@ -242,7 +242,7 @@ def _with_pairs(matrix: FloatArray, asked: AskedCorrelations | None, names: list
 def _nearest_offer(matrix: FloatArray, nearest: FloatArray, names: list[str]) -> str:
     rows, columns = np.triu_indices(len(names), 1)
     changes = np.abs(nearest - matrix)[rows, columns]
-    most = np.argsort(-changes, kind="stable")[:_PAIRS_SHOWN]
+    most = np.argsort(-changes.round(6), kind="stable")[:_PAIRS_SHOWN]
     pairs = ", ".join(
         f"{names[i]} {names[j]} {matrix[i, j]:.3g} -> {nearest[i, j]:.3g}"
         for i, j in zip(rows[most].tolist(), columns[most].tolist(), strict=True)
