@@ -124,7 +124,7 @@ DESIGNS: dict[str, tuple[str, str]] = {
         "design.toml: [genetic_correlations]: expected correlations that traits can have together (a positive definite "
         "matrix), found a matrix whose least eigenvalue is -0.800. The nearest possible ones (Higham 2002) differ by "
         "at most 0.400: height ketosis 0.9 -> 0.5, height stillbirth 0.9 -> 0.5, ketosis stillbirth -0.9 -> -0.5. Take "
-        "them with nearest = true in this table, or change some of these.",
+        "them with nearest = true in this table, or list other ones; pairs that aren't listed are as usual, or 0.",
     ),
     "a binary trait without prevalence": (
         '[traits.lameness]\nheritability = 0.1\nkind = "binary"',

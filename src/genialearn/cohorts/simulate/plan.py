@@ -249,7 +249,7 @@ def _nearest_offer(matrix: FloatArray, nearest: FloatArray, names: list[str]) ->
     )
     return (
         f"The nearest possible ones (Higham 2002) differ by at most {changes.max():.3f}: {pairs}. "
-        "Take them with nearest = true in this table, or change some of these."
+        "Take them with nearest = true in this table, or list other ones; pairs that aren't listed are as usual, or 0."
     )
 
 
