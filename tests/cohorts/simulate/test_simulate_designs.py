@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,18 @@ def test_a_design_is_read_from_its_file(tmp_path: Path) -> None:
 
     assert ("methane", "height") == design.only
     assert 0.2 == design.traits["methane"].heritability
+
+
+def test_the_design_in_the_docs_can_be_simulated() -> None:
+    page = Path(__file__).parents[3] / "docs" / "simulation.md"
+    [block] = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.M | re.S)
+
+    herd = herd_of(block, markers=500)
+
+    assert 500 == herd.truth.parameters["n_qtl"]
+    assert {"E1", "E2"} == set(herd.covariates["environment"])
+    assert herd.tables.records is not None
+    assert {0.0, 1.0} == set(herd.tables.records["lameness"].dropna())
 
 
 def test_entries_change_single_values_of_the_catalogue() -> None:
