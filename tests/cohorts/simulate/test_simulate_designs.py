@@ -279,6 +279,7 @@ BAD: dict[str, str] = {
     "[traits]\nonly = ['height', 'height']": "expected every name once, found height twice",
     "[traits]\nonly = ['milk_yeld']": "only: expected a known name, found 'milk_yeld'. Did you mean milk_yield?",
     "[traits]\nonly = ['height']\n[traits.ketosis]\nheritability = 0.1": "expected traits that are simulated",
+    "[traits]\nonly = ['height']\n[traits.new]\nheritability = 0.1\nmean = 1\ndeviation = 1": "found new. Add it to",
     "traits = 3": r"\[traits\]: expected a table, found 3",
     "[genetic_correlations]\n'height' = 0.2": "expected two names of traits, such as .* found 'height'",
     "[genetic_correlations]\n'height ketosis' = 1.2": "height ketosis: expected a number from -1 to 1, found 1.2",

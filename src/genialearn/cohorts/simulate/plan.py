@@ -137,7 +137,7 @@ def _traits(design: Design, n_traits: int | None) -> tuple[TraitDesign, ...]:
         new = [name for name in design.traits if name not in names_of(CATALOGUE)]
         chosen = [catalogue[name] for name in (*names, *new)]
     for name in design.traits:
-        _check_simulated(f"{design.where}: [traits.{name}]", name, names_of(tuple(chosen)))
+        _check_simulated(f"{design.where}: [traits.{name}]", name, names_of(tuple(chosen)), catalogue)
     return tuple(replace(trait, herd_variance=_herd_variance(design, trait)) for trait in chosen)
 
 
@@ -145,12 +145,11 @@ def _herd_variance(design: Design, trait: TraitDesign) -> float | None:
     return design.herds.binary_variance if trait.is_binary else design.herds.variance
 
 
-def _check_simulated(where: str, name: str, names: Iterable[str]) -> None:
-    """Raise an error where a design speaks of a trait that isn't simulated."""
-    names = list(names)
+def _check_simulated(where: str, name: str, names: list[str], known: Iterable[str] = ()) -> None:
+    """Raise an error where a design speaks of a trait that isn't simulated; it may be known nevertheless."""
     if name in names:
         return
-    if name in names_of(CATALOGUE):
+    if name in (*names_of(CATALOGUE), *known):
         raise SettingError(
             where,
             expected="traits that are simulated",

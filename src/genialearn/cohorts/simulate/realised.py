@@ -13,6 +13,7 @@ from genialearn.cohorts.simulate.phenotypes import Phenotypes
 from genialearn.cohorts.simulate.plan import TraitPlan
 from genialearn.cohorts.simulate.residuals import default_residual_correlations
 from genialearn.cohorts.simulate.scales import Scales
+from genialearn.cohorts.simulate.summaries import sums_by_animal
 
 DESIGN_NOTES = {
     "repeatability_realised": "Genetic plus permanent environmental variance over all within herd-years; of binary "
@@ -108,10 +109,8 @@ def _repeatabilities(plan: TraitPlan, genetic: FloatArray, phenotypes: Phenotype
     scales, animals = Scales.of(plan.traits), phenotypes.animals
     values = genetic[animals] * scales.genetic + phenotypes.residuals * scales.residual
     counts = np.bincount(animals).astype(np.float64)
-    sums = np.zeros((len(counts), values.shape[1]))
-    np.add.at(sums, animals, values)
     n, k = len(values), len(counts)
-    means = sums / counts[:, None]
+    means = sums_by_animal(values, animals) / counts[:, None]
     within = ((values - means[animals]) ** 2).sum(axis=0) / max(n - k, 1)
     between = (counts[:, None] * (means - values.mean(axis=0)) ** 2).sum(axis=0) / (k - 1)
     typical = (n - (counts**2).sum() / n) / (k - 1)

@@ -69,7 +69,7 @@ def record_tables(plan: TraitPlan, animals: StrArray, phenotypes: Phenotypes, en
     if plan.environments is not None:
         covariates["environment"] = labels
     if plan.is_repeated and plan.summarise:
-        summaries = summarised(phenotypes, plan.traits, len(animals))
+        summaries = summarised(phenotypes, plan.traits)
         tables = (_table({"id": animals}, values, plan.names) for values in (summaries.records, summaries.weights))
         return RecordTables(next(tables), covariates, weights=next(tables))
     traits = _table({"id": animals}, phenotypes.records[first], plan.names)

@@ -54,7 +54,7 @@ def _repeatability(trait: TraitDesign) -> float:
     return trait.heritability if trait.repeatability is None else trait.repeatability
 
 
-def summarised(phenotypes: Phenotypes, traits: tuple[TraitDesign, ...], n_animals: int) -> Summaries:
+def summarised(phenotypes: Phenotypes, traits: tuple[TraitDesign, ...]) -> Summaries:
     """Return means of the records of each animal, with weights.
 
     Records of a repeated trait are taken less the effect of their herd-year, which one mean over several years
@@ -63,15 +63,13 @@ def summarised(phenotypes: Phenotypes, traits: tuple[TraitDesign, ...], n_animal
     repeated = np.array([trait.is_repeated for trait in traits])
     corrected = phenotypes.records - np.where(repeated, phenotypes.herd_year_effects, 0.0)
     there = np.isfinite(corrected)
-    counts = _sums(there.astype(np.float64), phenotypes.animals, n_animals)
-    sums = _sums(np.where(there, corrected, 0.0), phenotypes.animals, n_animals)
+    counts = sums_by_animal(there.astype(np.float64), phenotypes.animals)
+    sums = sums_by_animal(np.where(there, corrected, 0.0), phenotypes.animals)
     found = counts > 0
     weights = np.where(repeated, record_weights(counts, traits), 1.0)
     return Summaries(np.where(found, sums / np.where(found, counts, 1.0), np.nan), np.where(found, weights, np.nan))
 
 
-def _sums(values: FloatArray, animals: IntArray, n_animals: int) -> FloatArray:
-    """Return the sums of rows of each animal, shape (animals, traits)."""
-    out = np.zeros((n_animals, values.shape[1]))
-    np.add.at(out, animals, values)
-    return out
+def sums_by_animal(values: FloatArray, animals: IntArray) -> FloatArray:
+    """Return the sums over each animal's rows, which stand together, shape (animals, traits)."""
+    return np.asarray(np.add.reduceat(values, np.unique(animals, return_index=True)[1], axis=0))
