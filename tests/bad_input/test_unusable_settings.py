@@ -113,6 +113,49 @@ def test_that_a_herd_which_cannot_be_is_refused(
     assert SIMULATIONS[words] == refused(*command, *words)
 
 
+DESIGNS: dict[str, tuple[str, str]] = {
+    "unknown key": (
+        "[traits.milk_yield]\nheritabilty = 0.3",
+        "design.toml: [traits.milk_yield]: expected a known key, found heritabilty. Did you mean heritability?",
+    ),
+    "impossible correlations": (
+        '[traits]\nonly = ["height", "ketosis", "stillbirth"]\n[genetic_correlations]\n"height ketosis" = 0.9\n'
+        '"height stillbirth" = 0.9\n"ketosis stillbirth" = -0.9',
+        "design.toml: [genetic_correlations]: expected correlations that traits can have together (a positive definite "
+        "matrix), found a matrix whose least eigenvalue is -0.800. The nearest possible ones (Higham 2002) differ by "
+        "at most 0.400: height ketosis 0.9 -> 0.5, height stillbirth 0.9 -> 0.5, ketosis stillbirth -0.9 -> -0.5. Take "
+        "them with nearest = true in this table, or list other ones; pairs that aren't listed are as usual, or 0.",
+    ),
+    "a binary trait without prevalence": (
+        '[traits.lameness]\nheritability = 0.1\nkind = "binary"',
+        "design.toml: [traits.lameness]: expected the key prevalence, found none. A binary trait has a prevalence, the "
+        "share of its records that are 1.",
+    ),
+    "more cows recorded than there are": (
+        "[recordings]\nclaws = 1.2",
+        "design.toml: [recordings] claws: expected a number from 0.001 to 1, found 1.2.",
+    ),
+    "not TOML": (
+        "traits: all",
+        "design.toml: expected TOML, found expected '=' after a key in a key/value pair (at line 1, column 7). "
+        "docs/simulation.md shows a whole design.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DESIGNS)
+def test_that_a_design_which_cannot_be_is_refused(case: str, tmp_path: Path, refused: Callable[..., str]) -> None:
+    text, message = DESIGNS[case]
+    (tmp_path / "design.toml").write_text(text)
+
+    assert message == refused("simulate", "herd", "--design", "design.toml")
+
+
+def test_that_a_design_must_exist(refused: Callable[..., str]) -> None:
+    message = "design.toml: no such file or directory. Check the name and the folder."
+    assert message == refused("simulate", "herd", "--design", "design.toml")
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

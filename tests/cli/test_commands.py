@@ -170,6 +170,17 @@ def test_simulate_writes_a_cohort_that_can_be_checked(tmp_path: Path, genialearn
     assert genialearn("check", str(herd)).out.startswith("40 animals x 60 markers x 2 traits\n")
 
 
+def test_a_herd_is_simulated_by_its_design(tmp_path: Path, genialearn: Callable[..., object]) -> None:
+    herd, design = tmp_path / "herd", tmp_path / "design.toml"
+    design.write_text('[traits]\nonly = ["height", "milk_yield"]\n[traits.height]\nrepeatability = 0.6\nrecords = 2')
+
+    answer = genialearn("simulate", str(herd), "--animals", "40", "--markers", "60", "--design", str(design), "--quiet")
+
+    assert (0, "", "") == (answer.code, answer.out, answer.err)
+    assert genialearn("check", str(herd)).out.startswith("40 animals x 60 markers x 2 traits\n")
+    assert (herd / "records.tsv").read_text().startswith("id\tenvironment\therd_year\theight\tmilk_yield\n")
+
+
 @pytest.fixture
 def simulations(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     """What the simulation of a herd was asked for; the tiny cohort takes its place."""
@@ -198,7 +209,7 @@ def test_simulate_hands_on_what_was_asked(
         {
             "folder": tmp_path / "herd", "force": True, "threads": 2,
             "animals": 50, "markers": 70, "n_traits": 5, "architecture": "additive", "seed": 9,
-            "phased": False,
+            "phased": False, "design": None,
         }
     ] == simulations  # fmt: skip
 

@@ -12,7 +12,7 @@ from genialearn.cohorts.simulate.architecture import FUNCTIONS
 from genialearn.cohorts.simulate.correlations import asked_correlations, fit_factor_model
 from genialearn.cohorts.simulate.effects import centred_values, polygenic_effects, with_major_gene
 from genialearn.cohorts.simulate.genetic_model import FixedLink, GeneticModel, GeneticValues, build_genetic_model
-from genialearn.cohorts.simulate.phenotypes import YIELDS, correlated_residuals
+from genialearn.cohorts.simulate.residuals import YIELDS, correlated_residuals
 from genialearn.cohorts.simulate.scales import Scales, liability_heritability
 from genialearn.cohorts.simulate.trait_catalogue import RECORDED_SHARES, TraitDesign, names_of
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -67,10 +67,21 @@ def _realistic_links(share: float) -> tuple[Link, ...]:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What acts on traits besides many additive QTL."""
+    """What acts on traits besides many additive QTL.
+
+    Parameters
+    ----------
+    major_gene
+        Whether there is a DGAT1-like gene.
+    links
+        Nonlinear dependences.
+    loadings
+        Correlation of traits with the major gene, by name; 0 for traits that aren't there.
+    """
 
     major_gene: bool
     links: tuple[Link, ...]
+    loadings: Mapping[str, float] = field(default_factory=lambda: MAJOR_GENE_LOADINGS)
 
     def links_among(self, traits: list[str]) -> tuple[Link, ...]:
         """Return the links whose target and driver are both among the traits."""

@@ -57,7 +57,7 @@ class IndexBreeder:
         rng: np.random.Generator,
     ) -> None:
         self._lineage, self._model, self._rng = lineage, model, rng
-        signs = np.array([SIGNS[trait.direction] for trait in traits])
+        signs = np.array([SIGNS.get(trait.direction, 0.0) for trait in traits])
         self._weights = signs if signs.any() else np.ones(len(traits))
         base = self._values(np.arange(len(lineage)))
         self._noise = float(base.std()) * np.sqrt(1 / accuracy**2 - 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genialearn import _files
+from genialearn.cohorts.simulate.design import Design, read_design
 from genialearn.cohorts.simulate.herd import simulate_herd
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
 from genialearn.cohorts.simulate.write import bed_file, refuse_occupied, write_herd
@@ -46,10 +47,11 @@ def simulate_cohort(
     *,
     animals: int = 3000,
     markers: int = 5000,
-    n_traits: int = 33,
+    n_traits: int | None = None,
     architecture: str = "realistic",
     seed: int = 1,
     phased: bool = False,
+    design: Design | Path | str | None = None,
     force: bool = False,
     progress: Callable[[str, float], None] | None = None,
     threads: int | None = None,
@@ -62,6 +64,8 @@ def simulate_cohort(
         Where to write; new, empty, or replaced at the end if `force`.
     animals, markers, n_traits, architecture, seed, phased
         As in `HerdSettings`.
+    design
+        The design or its TOML file.
     force
         Replace what stands in `folder`.
     progress
@@ -81,7 +85,13 @@ def simulate_cohort(
         Where msprime isn't installed.
     """
     settings = HerdSettings(
-        animals=animals, markers=markers, n_traits=n_traits, architecture=architecture, seed=seed, phased=phased
+        animals=animals,
+        markers=markers,
+        n_traits=n_traits,
+        architecture=architecture,
+        seed=seed,
+        phased=phased,
+        design=read_design(design) if isinstance(design, Path | str) else design,
     )
     threads = threads_or_all(threads)
     folder = Path(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 
@@ -77,6 +78,47 @@ GENETIC_CORRELATIONS = {
 """Genetic correlations asked, by pair. Those of conception with yields are Boichard & Manfredi's (1994), of mastitis
 with milk, somatic cells and milking speed near those of the French evaluations; the others are usual values. A pair
 that isn't listed takes what the factors imply."""
+
+
+class CorrelationModel(Protocol):
+    """Genetic values as sums of uncorrelated sources of variance one."""
+
+    @property
+    def correlations(self) -> FloatArray:
+        """The genetic correlations of the model, shape (traits, traits)."""
+
+    @property
+    def mixing(self) -> FloatArray:
+        """What takes sources to traits, shape (traits, sources); rows have square sum one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Genetic values as `mixing` x sources, whatever these are.
+
+    Parameters
+    ----------
+    mixing
+        Shape (traits, sources); rows have square sum one.
+    """
+
+    mixing: FloatArray
+
+    @classmethod
+    def of_correlations(cls, correlations: FloatArray) -> Mixture:
+        """Return the model that has exactly these correlations, by their symmetric root, shape (traits, traits)."""
+        return cls(symmetric_root(correlations))
+
+    @property
+    def correlations(self) -> FloatArray:
+        """The genetic correlations of the model, shape (traits, traits)."""
+        return self.mixing @ self.mixing.T
+
+
+def symmetric_root(matrix: FloatArray) -> FloatArray:
+    """Return the symmetric R with R R = matrix, which has no negative eigenvalue but for rounding."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from genialearn._arrays import FloatArray, Int8Array
-from genialearn.cohorts.simulate.correlations import FactorModel
+from genialearn.cohorts.simulate.correlations import CorrelationModel
 
 QTL_SHARE = 0.1
 """Share of the QTL that act on any one factor or own part."""
@@ -33,8 +33,8 @@ def centred_values(qtl: Int8Array, effects: FloatArray) -> FloatArray:
     return np.asarray(values - values.mean(axis=0))
 
 
-def polygenic_effects(qtl: Int8Array, factors: FactorModel, rng: np.random.Generator) -> FloatArray:
-    """Return effects whose values have variance 1 and the factor model's correlations, shape (qtl, traits)."""
+def polygenic_effects(qtl: Int8Array, factors: CorrelationModel, rng: np.random.Generator) -> FloatArray:
+    """Return effects whose values have variance 1 and the model's correlations, shape (qtl, traits)."""
     n_sources = factors.mixing.shape[1]
     acts = rng.random((qtl.shape[1], n_sources)) < QTL_SHARE
     acts[rng.integers(0, len(acts), n_sources), np.arange(n_sources)] = True  # no source without any QTL

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from genialearn._arrays import FloatArray, Int8Array
-from genialearn.cohorts.simulate.architecture import FUNCTIONS, MAJOR_GENE_LOADINGS, Architecture, Link
-from genialearn.cohorts.simulate.correlations import FactorModel
+from genialearn.cohorts.simulate.architecture import FUNCTIONS, Architecture, Link
+from genialearn.cohorts.simulate.correlations import CorrelationModel
 from genialearn.cohorts.simulate.effects import polygenic_effects, summed, with_major_gene
 from genialearn.cohorts.simulate.interactions import Interactions
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, names_of
@@ -107,7 +107,7 @@ class GeneticModel:
     effects
         Average effect of each counted allele, the links' linear part included, shape (qtl, traits).
     correlations_asked
-        Of the factor model behind it, shape (traits, traits).
+        Of the model of correlations behind it, shape (traits, traits).
     """
 
     effects: FloatArray
@@ -135,7 +135,7 @@ def build_genetic_model(
     architecture: Architecture,
     rng: np.random.Generator,
     *,
-    factors: FactorModel,
+    factors: CorrelationModel,
 ) -> GeneticModel:
     """Return the model whose genetic values have variance one and the correlations of `factors` among base animals.
 
@@ -157,7 +157,7 @@ def build_genetic_model(
     names = names_of(traits)
     effects = polygenic_effects(qtl, factors, rng)
     if architecture.major_gene:
-        loadings = np.array([MAJOR_GENE_LOADINGS.get(name, 0.0) for name in names])
+        loadings = np.array([architecture.loadings.get(name, 0.0) for name in names])
         effects = with_major_gene(qtl, effects, major_gene, loadings)
     return fixed_model(qtl, effects, traits, architecture.links_among(names), rng, correlations=factors.correlations)
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from genialearn._arrays import Int8Array, StrArray
-from genialearn.cohorts.simulate.architecture import ARCHITECTURES
+from genialearn._arrays import FloatArray, Int8Array, IntArray, StrArray
 from genialearn.cohorts.simulate.breeding import IndexBreeder, bred_genome
-from genialearn.cohorts.simulate.correlations import fit_factor_model
+from genialearn.cohorts.simulate.effects import centred_values
 from genialearn.cohorts.simulate.genetic_model import GeneticModel, build_genetic_model
 from genialearn.cohorts.simulate.genome import Genome, Progress, simulate_genome
 from genialearn.cohorts.simulate.lineage import Lineage, base_genome, chromosome_keys
 from genialearn.cohorts.simulate.pedigree import (
-    HerdDesign,
     Population,
     animal_ids,
     pedigree_table,
@@ -26,12 +24,13 @@ from genialearn.cohorts.simulate.pedigree import (
     simulate_population,
 )
 from genialearn.cohorts.simulate.phenotypes import simulate_phenotypes
+from genialearn.cohorts.simulate.plan import TraitPlan
+from genialearn.cohorts.simulate.reaction_norms import slope_effects
+from genialearn.cohorts.simulate.record_tables import RecordTables, record_tables
 from genialearn.cohorts.simulate.settings import HerdSettings, threads_or_all
-from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, chosen_traits, names_of
-from genialearn.cohorts.simulate.truth import Truth, by_animal, parameters, truth_tables
+from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
+from genialearn.cohorts.simulate.truth import Truth, parameters, slope_table, truth_tables
 from genialearn.genotypes import HaplotypeMatrix, PackedGenotypes
-
-FIXED_EFFECTS = "C(herd_year)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +43,8 @@ class SimulatedHerd:
         Of the recorded females, shape (animals, markers); memory-mapped where a file was given.
     pedigree
         `id sire dam birth_year sex` of these females and all their ancestors, parents first.
-    traits
-        `id` and one column a trait, NaN where there is no record.
-    covariates
-        `id herd_year`.
+    tables
+        The records, and what explains them.
     definitions
         What the traits are, in the order of the columns.
     truth
@@ -60,12 +57,21 @@ class SimulatedHerd:
 
     genotypes: PackedGenotypes
     pedigree: pd.DataFrame
-    traits: pd.DataFrame
-    covariates: pd.DataFrame
+    tables: RecordTables
     definitions: tuple[TraitDesign, ...]
     truth: Truth
     haplotypes: HaplotypeMatrix | None = None
     origins: Mapping[str, HaplotypeMatrix] = field(default_factory=dict)
+
+    @property
+    def traits(self) -> pd.DataFrame:
+        """`id` and one column a trait, NaN where there is no record; of repeated records the first of each animal."""
+        return self.tables.traits
+
+    @property
+    def covariates(self) -> pd.DataFrame:
+        """`id herd_year`, and `environment` where there are several; of repeated records those of the first."""
+        return self.tables.covariates
 
 
 def simulate_herd(
@@ -96,21 +102,29 @@ def simulate_herd(
     """
     settings, report, n_threads = settings or HerdSettings(), progress or _silent, threads_or_all(threads)
     *streams, records_rng = np.random.default_rng(settings.seed).spawn(4)
-    traits = chosen_traits(settings.n_traits)
-    make = _bred if settings.selection > 0 else _unselected
-    population, ids, genome, model = make(settings, traits, streams, threads=n_threads, progress=report, bed=bed)
+    plan, make = settings.plan, _bred if settings.selection > 0 else _unselected
+    population, ids, genome, model = make(settings, plan, streams, threads=n_threads, progress=report, bed=bed)
     report("traits", 0.0)
-    animals, values = ids[population.recorded], model.values(genome.qtl.dosages)
-    phenotypes = simulate_phenotypes(traits, values.genetic, population, records_rng)
+    animals, herds = ids[population.recorded], population.herds[population.recorded]
+    values = model.values(genome.qtl.dosages)
+    norms = _reaction_norms(plan, values.genetic, genome.qtl.dosages, model.effects, herds=herds, rng=streams[2])
+    phenotypes = simulate_phenotypes(
+        plan.traits,
+        norms.genetic,
+        population,
+        records_rng,
+        shares=plan.recorded_shares,
+        correlations=plan.residual_correlations,
+    )
     return SimulatedHerd(
         genotypes=genome.genotypes,
         pedigree=pedigree_table(population, ids),
-        traits=by_animal(animals, phenotypes.records, names_of(traits)),
-        covariates=pd.DataFrame({"id": animals, "herd_year": phenotypes.herd_years}),
-        definitions=traits,
+        tables=record_tables(plan, animals, phenotypes, norms.environments),
+        definitions=plan.traits,
         truth=Truth(
-            *truth_tables(traits, animals, genome, model, values),
-            parameters(settings, traits, genome, model, values.genetic, residuals=phenotypes.residuals),
+            *truth_tables(plan, animals, genome, model, values),
+            parameters(settings, plan, genome, model, values, in_environment=norms.genetic, phenotypes=phenotypes),
+            slope_table(plan, animals, norms.slopes),
         ),
         haplotypes=genome.haplotypes,
         origins=dict(zip(settings.genome_design.other_breeds, genome.origins, strict=True)),
@@ -128,7 +142,7 @@ class _Made(NamedTuple):
 
 def _unselected(
     settings: HerdSettings,
-    traits: tuple[TraitDesign, ...],
+    plan: TraitPlan,
     streams: list[np.random.Generator],
     *,
     threads: int,
@@ -138,17 +152,17 @@ def _unselected(
     """Return a herd whose pedigree is known before its genes; the model is fixed on the recorded animals."""
     population_rng, genome_rng, effects_rng = streams
     progress("pedigree", 0.0)
-    population = simulate_population(settings.animals, population_rng, HerdDesign(crossing=settings.crossing))
+    population = simulate_population(settings.animals, population_rng, replace(plan.herds, crossing=settings.crossing))
     ids = animal_ids(len(population), population_rng)
     animals, design = ids[population.recorded], settings.genome_design
     genome = simulate_genome(population, animals, design, genome_rng, threads=threads, progress=progress, bed=bed)
-    model = _model(genome.qtl.dosages, genome.major_gene, traits, settings, effects_rng)
+    model = _model(genome.qtl.dosages, genome.major_gene, plan, effects_rng)
     return _Made(population, ids, genome, model)
 
 
 def _bred(
     settings: HerdSettings,
-    traits: tuple[TraitDesign, ...],
+    plan: TraitPlan,
     streams: list[np.random.Generator],
     *,
     threads: int,
@@ -157,14 +171,14 @@ def _bred(
 ) -> _Made:
     """Return a herd whose bulls are chosen by their genes; the model is fixed on the founders."""
     population_rng, genome_rng, effects_rng = streams
-    breeder_rng, herd = population_rng.spawn(1)[0], HerdDesign()
+    breeder_rng, herd = population_rng.spawn(1)[0], plan.herds
     design, n_founders = settings.genome_design, herd.n_founders(settings.animals)
     base = base_genome(n_founders, design, genome_rng, threads=threads, progress=progress)
     keys, most = chromosome_keys(genome_rng), herd.most_animals(settings.animals)
     lineage = Lineage([part.only(part.is_qtl) for part in base], keys, most=most, threads=threads)
-    model = _model(lineage.qtl_dosages(np.arange(n_founders)), lineage.major_gene, traits, settings, effects_rng)
+    model = _model(lineage.qtl_dosages(np.arange(n_founders)), lineage.major_gene, plan, effects_rng)
     progress("pedigree", 0.0)
-    breeder = IndexBreeder(lineage, model, traits, accuracy=settings.selection, rng=breeder_rng)
+    breeder = IndexBreeder(lineage, model, plan.traits, accuracy=settings.selection, rng=breeder_rng)
     everybody = run_population(settings.animals, population_rng, herd, breeder)
     ids = animal_ids(len(everybody), population_rng)
     animals = ids[everybody.recorded]
@@ -175,15 +189,34 @@ def _bred(
     return _Made(everybody.select(wanted), ids[wanted], genome, model)
 
 
-def _model(
+def _model(qtl: Int8Array, major_gene: int, plan: TraitPlan, rng: np.random.Generator) -> GeneticModel:
+    return build_genetic_model(qtl, major_gene, plan.traits, plan.architecture, rng, factors=plan.correlations)
+
+
+@dataclass(frozen=True, eq=False)
+class _ReactionNorms:
+    """Genetic values in the animals' own environments and slopes, shape (animals, traits), and their environments."""
+
+    genetic: FloatArray
+    slopes: FloatArray
+    environments: IntArray
+
+
+def _reaction_norms(
+    plan: TraitPlan,
+    genetic: FloatArray,
     qtl: Int8Array,
-    major_gene: int,
-    traits: tuple[TraitDesign, ...],
-    settings: HerdSettings,
+    effects: FloatArray,
+    *,
+    herds: IntArray,
     rng: np.random.Generator,
-) -> GeneticModel:
-    factors = fit_factor_model().select(names_of(traits))
-    return build_genetic_model(qtl, major_gene, traits, ARCHITECTURES[settings.architecture], rng, factors=factors)
+) -> _ReactionNorms:
+    if plan.environments is None:
+        return _ReactionNorms(genetic, np.zeros_like(genetic), np.zeros(len(genetic), dtype=np.int64))
+    effects_rng, herds_rng = rng.spawn(2)
+    slopes = centred_values(qtl, slope_effects(qtl, effects, effects_rng))
+    environments = plan.environments.of_herds(int(herds.max()) + 1, herds_rng)[herds]
+    return _ReactionNorms(plan.environments.values(genetic, slopes, environments), slopes, environments)
 
 
 def _silent(stage: str, fraction: float) -> None:

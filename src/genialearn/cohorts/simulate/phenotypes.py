@@ -1,19 +1,17 @@
-"""Phenotypes: residuals, herd-years, records and their holes."""
+"""Phenotypes: herd-years, records and their holes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from genialearn._arrays import BoolArray, FloatArray, IntArray, StrArray, as_ids
 from genialearn.cohorts.simulate.pedigree import AGE_AT_CALVING, Population
+from genialearn.cohorts.simulate.residuals import record_sequence
 from genialearn.cohorts.simulate.scales import Scales
 from genialearn.cohorts.simulate.trait_catalogue import RECORDED_SHARES, TraitDesign
-
-YIELDS = ("milk_yield", "fat_yield", "protein_yield")
-YIELD_RESIDUAL_CORRELATION = 0.87
-"""Residual correlation between yields; all other residuals are uncorrelated."""
 
 HERD_WEIGHT = 0.7
 """How much the herd, rather than the cow, decides whether a cow is recorded for something."""
@@ -21,27 +19,40 @@ HERD_WEIGHT = 0.7
 
 @dataclass(frozen=True, eq=False)
 class Phenotypes:
-    """What was measured.
+    """What was measured, one row a record; where no trait is repeated, one row an animal, in their order.
 
     Parameters
     ----------
     records
-        NaN where there is none, shape (animals, traits).
+        NaN where there is none, shape (records, traits).
     residuals
-        Standardised residuals behind all records, taken or not, shape (animals, traits).
+        Standardised residuals behind all records, taken or not, the permanent environment of an animal included,
+        shape (records, traits).
     herd_years
-        Label of each animal's herd and year of recording, shape (animals,).
+        Label of the herd and year of each record, shape (records,).
+    herd_year_effects
+        In units of the traits, shape (records, traits).
+    animals
+        Position of each record's animal, shape (records,).
     """
 
     records: FloatArray
     residuals: FloatArray
     herd_years: StrArray
+    herd_year_effects: FloatArray
+    animals: IntArray
 
 
 def simulate_phenotypes(
-    traits: tuple[TraitDesign, ...], genetic_values: FloatArray, population: Population, rng: np.random.Generator
+    traits: tuple[TraitDesign, ...],
+    genetic_values: FloatArray,
+    population: Population,
+    rng: np.random.Generator,
+    *,
+    shares: Mapping[str, float] = RECORDED_SHARES,
+    correlations: FloatArray | None = None,
 ) -> Phenotypes:
-    """Return records of the recorded animals of a population, taken in the year of first calving.
+    """Return records of the recorded animals of a population: the first in the year of first calving, then yearly.
 
     Parameters
     ----------
@@ -53,16 +64,31 @@ def simulate_phenotypes(
         Says in which herds and years they are recorded.
     rng
         Source of randomness.
+    shares
+        Share of animals that have each kind of record.
+    correlations
+        Of residuals, shape (traits, traits); None for the usual ones.
     """
     residual_rng, herd_rng, hole_rng = rng.spawn(3)
-    herds = population.herds[population.recorded]
-    labels = herd_year_labels(herds, population.birth_years[population.recorded] + AGE_AT_CALVING)
+    herds, births = population.herds[population.recorded], population.birth_years[population.recorded]
+    sequence = record_sequence(traits, len(herds), rng)
+    labels = herd_year_labels(herds[sequence.animals], births[sequence.animals] + AGE_AT_CALVING + sequence.numbers)
     scales = Scales.of(traits)
-    residuals = correlated_residuals(traits, len(herds), residual_rng)
+    residuals = sequence.residuals(traits, correlations, residual_rng, rng)
     environments = herd_year_effects(labels, len(traits), herd_rng)
-    values = genetic_values * scales.genetic + residuals * scales.residual + environments * scales.herd_year
-    taken = recorded(traits, herds, hole_rng)
-    return Phenotypes(np.where(taken, scales.records(values), np.nan), residuals, labels)
+    values = (
+        genetic_values[sequence.animals] * scales.genetic
+        + residuals * scales.residual
+        + environments * scales.herd_year
+    )
+    taken = recorded(traits, herds, hole_rng, shares)[sequence.animals] & sequence.exists
+    return Phenotypes(
+        np.where(taken, scales.records(values), np.nan),
+        residuals,
+        labels,
+        environments * scales.herd_year,
+        sequence.animals,
+    )
 
 
 def herd_year_labels(herds: IntArray, years: IntArray) -> StrArray:
@@ -72,30 +98,27 @@ def herd_year_labels(herds: IntArray, years: IntArray) -> StrArray:
     return as_ids([f"H{herd + 1:0{width}d}_{year}" for herd, year in pairs])
 
 
-def correlated_residuals(traits: tuple[TraitDesign, ...], n_animals: int, rng: np.random.Generator) -> FloatArray:
-    """Return standard normal residuals, correlated among yields only, shape (animals, traits)."""
-    shared = rng.standard_normal((n_animals, 1))
-    own = rng.standard_normal((n_animals, len(traits)))
-    share = np.array([YIELD_RESIDUAL_CORRELATION if trait.name in YIELDS else 0.0 for trait in traits])
-    return np.asarray(np.sqrt(share) * shared + np.sqrt(1 - share) * own)
-
-
 def herd_year_effects(labels: StrArray, n_traits: int, rng: np.random.Generator) -> FloatArray:
     """Return the standard normal effect of each animal's herd-year on each trait, shape (animals, traits)."""
     known, numbers = np.unique(labels, return_inverse=True)
     return rng.standard_normal((len(known), n_traits))[numbers]
 
 
-def recorded(traits: tuple[TraitDesign, ...], herds: IntArray, rng: np.random.Generator) -> BoolArray:
+def recorded(
+    traits: tuple[TraitDesign, ...],
+    herds: IntArray,
+    rng: np.random.Generator,
+    shares: Mapping[str, float] = RECORDED_SHARES,
+) -> BoolArray:
     """Return which animals have a record of each trait, shape (animals, traits).
 
     All traits of one recording are recorded on the same animals, an exact share of them, and herds tend to record all
     their cows or none.
     """
-    children = rng.spawn(len(RECORDED_SHARES))
+    children = rng.spawn(len(shares))
     takers = {
         recording: _takers(share, herds, child)
-        for (recording, share), child in zip(RECORDED_SHARES.items(), children, strict=True)
+        for (recording, share), child in zip(shares.items(), children, strict=True)
     }
     return np.column_stack([takers[trait.recording] for trait in traits])
 

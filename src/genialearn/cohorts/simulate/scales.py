@@ -40,6 +40,23 @@ def simulated_heritability(trait: TraitDesign) -> float:
     return liability_heritability(trait.heritability, trait.mean) if trait.is_binary else trait.heritability
 
 
+def simulated_repeatability(trait: TraitDesign) -> float:
+    """Return the repeatability of a trait's records, or of its liability if it is binary.
+
+    The share of variance that records of an animal have in common goes to the liability scale as a heritability does.
+    """
+    if trait.repeatability is None:
+        return simulated_heritability(trait)
+    return liability_heritability(trait.repeatability, trait.mean) if trait.is_binary else trait.repeatability
+
+
+def herd_year_share(trait: TraitDesign) -> float:
+    """Return the variance of herd-years over genetic plus residual variance."""
+    if trait.herd_variance is not None:
+        return trait.herd_variance
+    return HERD_YEAR_SHARE_BINARY if trait.is_binary else HERD_YEAR_SHARE
+
+
 @dataclass(frozen=True, eq=False)
 class Scales:
     """The scale of each trait: its unit, or for a binary trait that of a liability; all of shape (traits,).
@@ -70,7 +87,7 @@ class Scales:
         means = np.array([trait.mean for trait in traits])
         within = np.array([1.0 if trait.is_binary else trait.deviation for trait in traits])
         heritability = np.array([simulated_heritability(trait) for trait in traits])
-        herd_share = np.where(binary, HERD_YEAR_SHARE_BINARY, HERD_YEAR_SHARE)
+        herd_share = np.array([herd_year_share(trait) for trait in traits])
         spread = within * np.sqrt(1 + herd_share)
         return cls(
             binary=binary,

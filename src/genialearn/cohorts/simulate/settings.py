@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES
 from genialearn.cohorts.simulate.calling import Calling
 from genialearn.cohorts.simulate.chip_map import read_chip_map
 from genialearn.cohorts.simulate.demography import OTHER_BREEDS
+from genialearn.cohorts.simulate.design import Design
 from genialearn.cohorts.simulate.genome import FOUNDERS, GenomeDesign
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS
+from genialearn.cohorts.simulate.plan import TraitPlan, trait_plan
 from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE
 from genialearn.errors import SettingError
 
@@ -31,7 +34,7 @@ class HerdSettings:
     markers
         Number of markers on the chip, at least one for each of the 29 autosomes.
     n_traits
-        Number of traits, 1 to 33; fewer than 33 are spread over the groups.
+        Number of traits, 1 to 33; fewer than 33 are spread over the groups. None for those of the design, or all.
     architecture
         "additive", "realistic" or "nonlinear".
     seed
@@ -55,11 +58,13 @@ class HerdSettings:
     chip_map
         A table of the chip's markers, as `read_chip_map` takes it: where they are, and how frequent; it decides the
         number of markers. Empty for evenly spaced markers of all frequencies.
+    design
+        What traits, genes and herds are like, where it isn't as usual; see `read_design`.
     """
 
     animals: int = 3000
     markers: int = 5000
-    n_traits: int = 33
+    n_traits: int | None = None
     architecture: str = "realistic"
     seed: int = 1
     n_qtl: int = DEFAULT_QTL
@@ -70,8 +75,11 @@ class HerdSettings:
     calling: Calling = field(default_factory=Calling)
     crossing: tuple[tuple[str, float], ...] = ()
     chip_map: str = ""
+    design: Design | None = None
 
     def __post_init__(self) -> None:
+        if self.design is not None:
+            self._take_over(self.design)
         if self.chip_map:
             object.__setattr__(self, "markers", len(read_chip_map(Path(self.chip_map))))
         check_at_least("animals", self.animals, LEAST_ANIMALS)
@@ -81,30 +89,75 @@ class HerdSettings:
         check_between("selection", self.selection, 0, 1)
         _check_crossing(self.crossing, selection=self.selection)
         _check_sites("markers", self.markers)
-        _check_sites("n_qtl", self.n_qtl)
-        _check_n_traits(self.n_traits)
-        if self.qtl_on_chip and self.n_qtl > self.markers:
-            raise SettingError(
-                "n_qtl",
-                expected=f"at most {self.markers:,} QTL on a chip of as many markers",
-                found=f"{self.n_qtl:,}",
-                advice="Ask for fewer QTL, or leave them off the chip.",
-            )
+        self._check_qtl()
+        if self.n_traits is not None:
+            _check_n_traits(self.n_traits)
+        if self.design is not None:
+            self._check_environments(self.design.where, self.plan)
 
     @property
     def genome_design(self) -> GenomeDesign:
         """The part of the settings that concerns sites."""
-        other_breeds = tuple(breed for breed, _ in self.crossing)
+        genes = None if self.design is None else self.design.genes
+        n_qtl = self.n_qtl if genes is None or genes.qtl is None else genes.qtl
+        on_chip = self.qtl_on_chip if genes is None or genes.on_chip is None else genes.on_chip
         return GenomeDesign(
             self.markers,
-            self.n_qtl,
+            n_qtl,
             self.founders,
-            self.qtl_on_chip,
+            on_chip,
             phased=self.phased,
-            other_breeds=other_breeds,
+            other_breeds=tuple(breed for breed, _ in self.crossing),
             calling=self.calling,
             chip=read_chip_map(Path(self.chip_map)) if self.chip_map else None,
         )
+
+    @property
+    def plan(self) -> TraitPlan:
+        """The part of the settings that concerns traits."""
+        return trait_plan(self.design, n_traits=self.n_traits, architecture=self.architecture)
+
+    def said(self) -> dict[str, Any]:
+        """Return the settings by name, those that the design decides as it decides them, and not the design."""
+        named = {name: value for name, value in asdict(replace(self, design=None)).items() if name != "design"}
+        genome = self.genome_design
+        decided = {"n_traits": len(self.plan.traits), "n_qtl": genome.n_qtl, "qtl_on_chip": genome.qtl_on_chip}
+        return named | decided
+
+    def _take_over(self, design: Design) -> None:
+        """Set what the design says of the population and the chip."""
+        said = {
+            "selection": design.population.selection,
+            "crossing": design.population.crossing,
+            "chip_map": design.chip.chip_map,
+            "calling": design.chip.calling,
+        }
+        for name, value in said.items():
+            if value is not None:
+                object.__setattr__(self, name, value)
+
+    def _check_qtl(self) -> None:
+        designed = self.design if self.design is not None and self.design.genes.qtl is not None else None
+        name = "n_qtl" if designed is None else f"{designed.where}: [genes] qtl"
+        genome = self.genome_design
+        _check_sites(name, genome.n_qtl)
+        if genome.qtl_on_chip and genome.n_qtl > self.markers:
+            raise SettingError(
+                name,
+                expected=f"at most {self.markers:,} QTL on a chip of as many markers",
+                found=f"{genome.n_qtl:,}",
+                advice="Ask for fewer QTL, or leave them off the chip.",
+            )
+
+    def _check_environments(self, where: str, plan: TraitPlan) -> None:
+        n_herds = plan.herds.n_herds(self.animals)
+        if plan.environments is not None and len(plan.environments) > n_herds:
+            raise SettingError(
+                f"{where}: [environments] n",
+                expected=f"at most {n_herds}, the number of herds of {self.animals:,} animals",
+                found=str(len(plan.environments)),
+                advice="Ask for more animals, for fewer environments, or for fewer records_per_herd_year.",
+            )
 
 
 def _check_crossing(crossing: tuple[tuple[str, float], ...], *, selection: float) -> None:

@@ -32,6 +32,14 @@ class TraitDesign:
         "quantitative" or "binary".
     dominance, epistasis
         Shares of the genetic variance: of dominance, and of products of pairs of QTL.
+    repeatability
+        Share of the variance within herd-years that all records of a cow have in common, at least the heritability;
+        None for a trait that is recorded once.
+    records
+        Mean number of records of a recorded cow.
+    herd_variance
+        Variance of herd-years over genetic plus residual variance; of a binary trait on the liability scale. None for
+        the usual one of its kind.
     """
 
     name: str
@@ -45,11 +53,19 @@ class TraitDesign:
     kind: str = QUANTITATIVE
     dominance: float = 0.0
     epistasis: float = 0.0
+    repeatability: float | None = None
+    records: float = 1.0
+    herd_variance: float | None = None
 
     @property
     def is_binary(self) -> bool:
         """Whether records are 0 or 1."""
         return self.kind == BINARY
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether a cow may have several records."""
+        return self.records > 1
 
 
 def _binary(

@@ -9,13 +9,21 @@ import numpy as np
 import pandas as pd
 
 from genialearn._arrays import FloatArray, StrArray
-from genialearn.cohorts.simulate.architecture import ARCHITECTURES
 from genialearn.cohorts.simulate.genetic_model import GeneticModel, GeneticValues
 from genialearn.cohorts.simulate.genome import Genome, Sites
-from genialearn.cohorts.simulate.phenotypes import YIELD_RESIDUAL_CORRELATION
+from genialearn.cohorts.simulate.phenotypes import Phenotypes
+from genialearn.cohorts.simulate.plan import TraitPlan
+from genialearn.cohorts.simulate.realised import (
+    DESIGN_NOTES,
+    correlations_of,
+    design_parameters,
+    named,
+    rounded,
+)
+from genialearn.cohorts.simulate.residuals import YIELD_RESIDUAL_CORRELATION
 from genialearn.cohorts.simulate.scales import Scales, simulated_heritability
 from genialearn.cohorts.simulate.settings import HerdSettings
-from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, names_of
+from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
 
 NOTES = {
     "h2": "Genetic over genetic plus residual variance within herd-years, among all genotyped animals before holes; "
@@ -43,12 +51,15 @@ class Truth:
         `marker chromosome position counted_allele frequency` and one column of average effects a trait.
     parameters
         Settings, links, variances, heritabilities and correlations, asked and realised.
+    slopes
+        Where genetic values differ between environments: `id` and one column a trait.
     """
 
     breeding_values: pd.DataFrame
     genetic_values: pd.DataFrame
     qtl: pd.DataFrame
     parameters: dict[str, Any]
+    slopes: pd.DataFrame | None = None
 
     @property
     def heritabilities(self) -> dict[str, float]:
@@ -57,16 +68,25 @@ class Truth:
 
 
 def truth_tables(
-    traits: tuple[TraitDesign, ...], animals: StrArray, genome: Genome, model: GeneticModel, values: GeneticValues
+    plan: TraitPlan, animals: StrArray, genome: Genome, model: GeneticModel, values: GeneticValues
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the tables of breeding values, genetic values and QTL."""
-    scales, names = Scales.of(traits), names_of(traits)
-    slopes = scales.additive_slopes
+    """Return the tables of breeding values, genetic values and QTL, all in the mean environment."""
+    scales, names = Scales.of(plan.traits), plan.names
+    level = 1.0 if plan.environments is None else plan.environments.level_weights
+    slopes = scales.additive_slopes * level
     return (
         by_animal(animals, scales.means + values.breeding * slopes, names),
-        by_animal(animals, scales.expected_records(values.genetic), names),
+        by_animal(animals, scales.expected_records(values.genetic * level), names),
         _qtl_table(genome.qtl, model.effects * slopes, names),
     )
+
+
+def slope_table(plan: TraitPlan, animals: StrArray, slopes: FloatArray) -> pd.DataFrame | None:
+    """Return `id` and the slope of each trait on the covariate of environments, in its units or those of liability."""
+    if plan.environments is None:
+        return None
+    scaled = slopes * plan.environments.slope_weights * Scales.of(plan.traits).genetic
+    return by_animal(animals, scaled, plan.names)
 
 
 def by_animal(animals: StrArray, values: FloatArray, names: list[str]) -> pd.DataFrame:
@@ -91,51 +111,48 @@ def _qtl_table(sites: Sites, effects: FloatArray, names: list[str]) -> pd.DataFr
 
 def parameters(
     settings: HerdSettings,
-    traits: tuple[TraitDesign, ...],
+    plan: TraitPlan,
     genome: Genome,
     model: GeneticModel,
-    genetic_values: FloatArray,
+    values: GeneticValues,
     *,
-    residuals: FloatArray,
+    in_environment: FloatArray,
+    phenotypes: Phenotypes,
 ) -> dict[str, Any]:
     """Return everything that describes the simulation and isn't a table, ready for JSON.
 
     Parameters
     ----------
-    settings, traits, genome, model
+    settings, plan, genome, model
         What was simulated.
-    genetic_values
-        Standardised, shape (animals, traits).
-    residuals
-        Standardised residuals, shape (animals, traits).
+    values
+        Standardised genetic values.
+    in_environment
+        Total ones in the animals' own environments, shape (animals, traits).
+    phenotypes
+        With the standardised residuals.
     """
-    names, scales = names_of(traits), Scales.of(traits)
-    architecture = ARCHITECTURES[settings.architecture]
+    traits, names, scales = plan.traits, plan.names, Scales.of(plan.traits)
+    designed = {} if plan.asked is None else design_parameters(plan, values, in_environment, phenotypes)
+    heritabilities = realised_heritabilities(traits, in_environment, phenotypes.residuals)
     return {
-        **asdict(settings),
+        **settings.said(),
         "traits": names,
-        "links": [asdict(link) for link in architecture.links_among(names)],
-        "major_gene": genome.qtl.map.names[genome.major_gene] if architecture.major_gene else None,
+        "links": [asdict(link) for link in plan.architecture.links],
+        "major_gene": genome.qtl.map.names[genome.major_gene] if plan.architecture.major_gene else None,
         "h2_asked": {trait.name: trait.heritability for trait in traits},
-        "h2_realised": _named(names, realised_heritabilities(traits, genetic_values, residuals)),
+        "h2_realised": named(names, heritabilities),
         "h2_liability": {trait.name: simulated_heritability(trait) for trait in traits if trait.is_binary},
         "prevalence": {trait.name: trait.mean for trait in traits if trait.is_binary},
-        "genetic_variance": _named(names, scales.genetic**2),
-        "residual_variance": _named(names, scales.residual**2),
-        "herd_year_variance": _named(names, scales.herd_year**2),
+        "genetic_variance": named(names, scales.genetic**2),
+        "residual_variance": named(names, scales.residual**2),
+        "herd_year_variance": named(names, scales.herd_year**2),
         "residual_correlation_of_yields": YIELD_RESIDUAL_CORRELATION,
-        "genetic_correlations_asked": _rounded(model.correlations_asked),
-        "genetic_correlations_realised": _rounded(np.atleast_2d(np.corrcoef(genetic_values, rowvar=False))),
-        "notes": NOTES,
+        "genetic_correlations_asked": rounded(model.correlations_asked),
+        "genetic_correlations_realised": rounded(correlations_of(values.genetic)),
+        **designed,
+        "notes": NOTES | (DESIGN_NOTES if designed else {}),
     }
-
-
-def _named(names: list[str], values: FloatArray) -> dict[str, float]:
-    return dict(zip(names, values.tolist(), strict=True))
-
-
-def _rounded(matrix: FloatArray) -> object:
-    return (matrix.round(6) + 0.0).tolist()  # + 0.0 turns -0.0 into 0.0
 
 
 def realised_heritabilities(
@@ -145,5 +162,7 @@ def realised_heritabilities(
     scales = Scales.of(traits)
     genetic = (genetic_values * scales.genetic).var(axis=0)
     residual = (residuals * scales.residual).var(axis=0)
-    to_observed = np.array([trait.heritability / simulated_heritability(trait) for trait in traits])
+    to_observed = np.array(
+        [trait.heritability / simulated_heritability(trait) if trait.heritability else 1.0 for trait in traits]
+    )
     return np.asarray(genetic / (genetic + residual) * to_observed)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from genialearn import _files
-from genialearn.cohorts.simulate.herd import FIXED_EFFECTS, SimulatedHerd
+from genialearn.cohorts.simulate.herd import SimulatedHerd
+from genialearn.cohorts.simulate.record_tables import RecordTables
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
 from genialearn.errors import SettingError
 from genialearn.genotypes import fileset, write_bim, write_fam, write_plink, write_vcf
@@ -49,10 +52,9 @@ def write_herd(folder: Path, herd: SimulatedHerd) -> None:
     _write_animals_and_markers(folder / "genotypes", herd)
     if herd.haplotypes is not None:
         write_vcf(folder / "haplotypes.vcf.gz", herd.haplotypes)
-    _files.write_table(folder / "traits.tsv", herd.traits, digits=DIGITS)
-    _files.write_table(folder / "covariates.tsv", herd.covariates)
+    _write_records(folder, herd.tables)
     _files.write_table(folder / "pedigree.tsv", herd.pedigree)
-    _files.write_text(folder / "traits.toml", "\n".join(_definition(trait) for trait in herd.definitions))
+    _files.write_text(folder / "traits.toml", "\n".join(_definition(trait, herd.tables) for trait in herd.definitions))
     truth = folder / "truth"
     truth.mkdir()
     _files.write_table(truth / "breeding_values.tsv", herd.truth.breeding_values, digits=DIGITS)
@@ -61,6 +63,8 @@ def write_herd(folder: Path, herd: SimulatedHerd) -> None:
     _files.write_json(truth / "parameters.json", herd.truth.parameters)
     if herd.origins:
         _write_origins(truth, herd)
+    if herd.truth.slopes is not None:
+        _files.write_table(truth / "slopes.tsv", herd.truth.slopes, digits=DIGITS)
 
 
 def _write_origins(folder: Path, herd: SimulatedHerd) -> None:
@@ -68,8 +72,19 @@ def _write_origins(folder: Path, herd: SimulatedHerd) -> None:
     shares = {"id": herd.genotypes.animals}
     for breed, origin in herd.origins.items():
         write_plink(folder / f"origin_{breed}", origin.genotypes())
-        shares[breed] = origin.alleles().reshape(len(origin.animals), 2, -1).mean(axis=(1, 2))
+        sums = sum(block.sum(axis=1, dtype=np.int64) for _, block in origin.blocks())
+        shares[breed] = sums.reshape(-1, 2).mean(axis=1) / len(origin.markers)
     _files.write_table(folder / "breeds.tsv", pd.DataFrame(shares), digits=DIGITS)
+
+
+def _write_records(folder: Path, tables: RecordTables) -> None:
+    if tables.records is not None:
+        _files.write_table(folder / "records.tsv", tables.records, digits=DIGITS)
+        return
+    _files.write_table(folder / "traits.tsv", tables.traits, digits=DIGITS)
+    _files.write_table(folder / "covariates.tsv", tables.covariates)
+    if tables.weights is not None:
+        _files.write_table(folder / "weights.tsv", tables.weights, digits=DIGITS)
 
 
 def _write_animals_and_markers(prefix: Path, herd: SimulatedHerd) -> None:
@@ -80,13 +95,21 @@ def _write_animals_and_markers(prefix: Path, herd: SimulatedHerd) -> None:
     write_bim(bim, herd.genotypes.markers)
 
 
-def _definition(trait: TraitDesign) -> str:
+def _definition(trait: TraitDesign, tables: RecordTables) -> str:
     """Return the table of one trait in `traits.toml`."""
     entries = {
         "unit": trait.unit,
         "kind": trait.kind,
         "direction": trait.direction,
-        "fixed": FIXED_EFFECTS,
+        "fixed": tables.fixed_effects(trait),
+        "random": tables.random_effects(trait),
         "group": trait.group,
     }
-    return "\n".join([f"[{trait.name}]", *(f'{key} = "{value}"' for key, value in entries.items()), ""])
+    described = {key: value for key, value in entries.items() if value or key not in ("fixed", "random")}
+    return "\n".join(
+        [
+            f"[{trait.name}]",
+            *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in described.items()),
+            "",
+        ]
+    )
