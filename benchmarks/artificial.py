@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 from fair_environment import fair_environment
 from processes import Cost, measure
+from tables import markdown
 
 from genialearn._arrays import as_ids
 from genialearn.cohorts import Cohort, CohortFiles, read_genotyped
@@ -190,12 +191,6 @@ def told(figures: pd.DataFrame, column: str) -> str:
     by_seed = figures.groupby("seed")[column].mean()
     spread = f" ({by_seed.std(ddof=1):.3f})" if len(by_seed) > 1 else ""
     return f"{by_seed.mean():.3f}{spread}"
-
-
-def markdown(table: pd.DataFrame) -> str:
-    rows = [["", *table.columns], ["---"] * (1 + table.shape[1])]
-    rows += [[str(name), *row] for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)]
-    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from artificial_use import factory, markdown
+from artificial_use import factory
+from tables import markdown
 
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort, CohortFiles, read_genotyped
@@ -45,7 +46,7 @@ def main() -> None:
         )
     table.to_csv(arguments.out / "conditions.tsv", sep="\t", index=False)
     means = table.groupby(["generator", "trait"], sort=False).mean(numeric_only=True).drop(columns="seed")
-    print(markdown(means.round(3).reset_index().astype(str).set_index("generator")))
+    print(markdown(means.reset_index(), "{:.3f}", index=False))
 
 
 def parse() -> argparse.Namespace:

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tables import markdown
 
 from genialearn.cli.options import settings_of
 from genialearn.cohorts import Cohort, CohortFiles, read_genotyped
@@ -151,12 +152,6 @@ def keep(arguments: argparse.Namespace, name: str, everything: pd.DataFrame, sum
     everything.to_csv(arguments.out / f"{name}.tsv", sep="\t", index=False)
     (arguments.out / f"{name}.md").write_text(markdown(summary))
     print(markdown(summary))
-
-
-def markdown(table: pd.DataFrame) -> str:
-    rows = [["", *table.columns], ["---"] * (1 + table.shape[1])]
-    rows += [[str(name), *row] for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)]
-    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
 if __name__ == "__main__":

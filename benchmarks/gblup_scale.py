@@ -33,6 +33,7 @@ import pandas as pd
 from fair_environment import fair_environment
 from gblup_data import true_covariances
 from processes import CommandError, Cost, measure
+from tables import markdown
 
 from genialearn._arrays import FloatArray
 from genialearn.genotypes import read_plink, write_plink
@@ -68,15 +69,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=3 * 3600, metavar="SECONDS", help="of each run")
     parser.add_argument("--memory-limit", type=float, metavar="GIB", help="of each run")
     return parser.parse_args()
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Return a table for reading, with its index."""
-    rows = [["", *map(str, table.columns)], ["---"] * (1 + table.shape[1])]
-    rows += [
-        [str(name), *(f"{value:g}" for value in row)] for name, row in zip(table.index, table.to_numpy(), strict=True)
-    ]
-    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
 def write_cohort(folder: Path, cohort: Path, size: int) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tables import markdown
 
 from genialearn.cohorts import Cohort, CohortFiles, read_genotyped
 from genialearn.genotypes import allele_frequencies, dosages
@@ -35,9 +36,9 @@ def main() -> None:
     rng = np.random.default_rng(arguments.seed)
     chosen = np.sort(rng.choice(len(cohort), min(arguments.animals, len(cohort)), replace=False))
     print(f"{len(cohort):,} animals x {cohort.genotypes.shape[1]:,} markers, {len(chosen):,} used for relationships\n")
-    print(markdown(frequencies(cohort, real), "{:.3f}"))
-    print(markdown(linkage(cohort, decay, chosen), "{:.3f}"))
-    print(markdown(relationships(cohort, chosen), "{:.4f}"))
+    print(markdown(frequencies(cohort, real), "{:.3f}", index=False))
+    print(markdown(linkage(cohort, decay, chosen), "{:.3f}", index=False))
+    print(markdown(relationships(cohort, chosen), "{:.4f}", index=False))
 
 
 def parse() -> argparse.Namespace:
@@ -97,14 +98,6 @@ def relationships(cohort: Cohort, animals: np.ndarray) -> pd.DataFrame:
         by_pedigree = PedigreeRelationships.of(cohort.pedigree, cohort.animals[animals])
         rows.append(("inbreeding by pedigree", by_pedigree.diagonal() - 1))
     return pd.DataFrame([(name, values.mean(), values.std()) for name, values in rows], columns=["", "mean", "sd"])
-
-
-def markdown(table: pd.DataFrame, form: str) -> str:
-    rows = [list(table.columns), ["---"] * table.shape[1]]
-    rows += [
-        [value if isinstance(value, str) else form.format(value) for value in row] for row in table.to_numpy().tolist()
-    ]
-    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tables import markdown
 
 from genialearn.cohorts.simulate import HerdSettings, SimulatedHerd, read_design, simulate_herd
 
@@ -123,16 +124,10 @@ def show(table: pd.DataFrame, keys: list[str], figures: list[str]) -> None:
         out[figure], out[f"{figure} se"] = groups[figure].mean(), groups[figure].sem()
         off = (out[figure] - out["asked"]).abs()
         held[figure] = (off <= 2 * out[f"{figure} se"]) | (off <= EXACT)
-    print(markdown(out.reset_index()))
+    print(markdown(out.reset_index(), "{:.3f}", index=False))
     for figure, within in held.items():
         print(f"{figure}: {within.sum()} of {len(within)} intervals hold what was asked ({within.mean():.2f})")
     print()
-
-
-def markdown(table: pd.DataFrame) -> str:
-    rows = [list(table.columns), ["---"] * table.shape[1]]
-    rows += [[f"{value:.3f}" if isinstance(value, float) else str(value) for value in row] for row in table.to_numpy()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
 if __name__ == "__main__":
