@@ -23,7 +23,7 @@ INPUT = [
 RUNNING = ["--seed", "--threads", "--force", "--quiet", "--debug"]
 OPTIONS = {
     "demo": ["--out", "--animals", "--markers", "--architecture", *RUNNING],
-    "simulate": ["FOLDER", "--animals", "--markers", "--n-traits", "--architecture", "--phased", *RUNNING],
+    "simulate": ["FOLDER", "--preset", "--animals", "--markers", "--n-traits", "--architecture", "--phased", *RUNNING],
     "check": ["COHORT", *INPUT, "--debug"],
     "compare": ["COHORT", "--model", "--split", "--out", *INPUT, *RUNNING],
     "variance": [

@@ -5,25 +5,22 @@ The library is imported by the commands, when they need it: help and misspelt op
 
 from __future__ import annotations
 
-import contextlib
 import io
-import json
 import math
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genialearn import _files
-from genialearn._checks import check_at_least
 from genialearn.cli import options as opt
 from genialearn.cli.artificial import generate, judge
 from genialearn.cli.display import Display
-from genialearn.errors import GenialearnError, InputError
+from genialearn.cli.simulation import HerdOptions, simulate, simulate_herd
+from genialearn.errors import GenialearnError
 from genialearn.predictors import CATALOGUE
 from genialearn.report.wording import count, decimal
 
@@ -43,7 +40,6 @@ app = typer.Typer(
 )
 
 DEFAULT_MODELS = ("gblup", "lightgbm", "network", "hybrid")
-N_TRAITS = 33
 INTERRUPTED = 130
 MOST_SPLITS = 5
 """Splits that are listed before a comparison begins."""
@@ -99,35 +95,6 @@ Joint = Annotated[
 ]
 Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
 Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
-Traits = Annotated[int, typer.Option("--n-traits", metavar="N", help=f"Number of traits, 1 to {N_TRAITS}.")]
-Phased = Annotated[bool, typer.Option("--phased", help="Write haplotypes.vcf.gz as well: which allele came from whom.")]
-Architecture = Annotated[
-    str,
-    typer.Option(
-        "--architecture", metavar="NAME",
-        help="How genes make traits: additive; realistic: with a major gene and weak curved links between traits; "
-        "nonlinear: with strong ones.",
-    ),
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class HerdOptions:
-    """What a simulated herd is made of; the fields are named as in `truth/parameters.json`."""
-
-    animals: int
-    markers: int
-    n_traits: int
-    architecture: str
-    seed: int
-    phased: bool = False
-
-    def made(self, folder: Path) -> bool:
-        """Return whether these settings made the herd in a folder: it is then as good as a new one."""
-        with contextlib.suppress(InputError, ValueError):
-            found = json.loads(_files.read_text(folder / "truth" / "parameters.json"))
-            return isinstance(found, dict) and asdict(self).items() <= found.items()
-        return False
 
 
 @app.callback()
@@ -146,7 +113,7 @@ def demo(
     out: Out = Path("runs/demo"),
     animals: Animals = 5000,
     markers: Markers = 5000,
-    architecture: Architecture = "realistic",
+    architecture: opt.Architecture = None,
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
     force: opt.Force = False,
@@ -162,11 +129,11 @@ def demo(
     RunFolder(out).check_free(force=force)
     herd = out.with_name(f"{out.name}-herd")
     display = Display(quiet=quiet)
-    settings = HerdOptions(animals, markers, N_TRAITS, architecture, seed, phased=True)
+    settings = HerdOptions(animals, markers, seed=seed, phased=True, architecture=architecture or "realistic")
     if settings.made(herd) and not force:
         display.say(f"taking the herd that was simulated before: {herd}")
     else:
-        _simulate(display, herd, settings, threads=threads, force=force)
+        simulate_herd(display, herd, settings, threads=threads, force=force)
     files = CohortFiles.in_folder(herd)
     _compare(display, files, models=DEFAULT_MODELS, split="forward", seed=seed, threads=threads, out=out, force=force)
     artificial, judged = (out.with_name(f"{out.name}-{what}") for what in ("artificial", "judged"))
@@ -175,24 +142,7 @@ def demo(
     show(display, herd, artificial, judged, seed=seed, threads=threads, force=True)
 
 
-@app.command()
-def simulate(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Cohort folder to write.")],
-    *,
-    animals: Animals = 3000,
-    markers: Markers = 5000,
-    n_traits: Traits = N_TRAITS,
-    architecture: Architecture = "realistic",
-    phased: Phased = False,
-    seed: opt.Seed = 1,
-    threads: opt.Threads = 0,
-    force: opt.Force = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
-) -> None:
-    """Simulate a dairy herd: genotypes, pedigree, records with holes, and the truth beside them."""
-    settings = HerdOptions(animals, markers, n_traits, architecture, seed, phased)
-    _simulate(Display(quiet=quiet), folder, settings, threads=threads, force=force)
+app.command()(simulate)
 
 
 @app.command()
@@ -289,27 +239,6 @@ def report(
 ) -> None:
     """Write report.html of a run folder again, and print its headline."""
     _report(Display(), run)
-
-
-def _simulate(display: Display, folder: Path, settings: HerdOptions, *, threads: int, force: bool) -> None:
-    from genialearn.cohorts.simulate import HerdSettings, simulate_cohort
-    from genialearn.cohorts.simulate.write import refuse_occupied
-
-    check_at_least("threads", threads, 0)
-    HerdSettings(**asdict(settings))
-    refuse_occupied(folder, force=force)
-    display.say(
-        f"simulating {count(settings.animals, 'cow')} x {count(settings.markers, 'marker')} x "
-        f"{count(settings.n_traits, 'trait')} ({settings.architecture}) into {folder}"
-    )
-    with display.progress() as progress:
-        simulate_cohort(
-            folder,
-            **asdict(settings),
-            threads=threads or None,
-            force=force,
-            progress=lambda what, share: progress(what, round(100 * share), 100),
-        )
 
 
 def _compare(

@@ -110,7 +110,7 @@ def simulate_herd(
         covariates=pd.DataFrame({"id": animals, "herd_year": phenotypes.herd_years}),
         definitions=traits,
         truth=Truth(
-            *truth_tables(traits, animals, genome, model, values),
+            *truth_tables(traits, animals, genome.qtl, model, values),
             parameters(settings, traits, genome, model, values.genetic, residuals=phenotypes.residuals),
         ),
         haplotypes=genome.haplotypes,

@@ -57,8 +57,8 @@ class HerdSettings:
         check_at_least("seed", self.seed, 0)
         check_known("architecture", self.architecture, ARCHITECTURES)
         check_known("founders", self.founders, FOUNDERS)
-        _check_sites("markers", self.markers)
-        _check_sites("n_qtl", self.n_qtl)
+        check_sites("markers", self.markers)
+        check_sites("n_qtl", self.n_qtl)
         _check_n_traits(self.n_traits)
         if self.qtl_on_chip and self.n_qtl > self.markers:
             raise SettingError(
@@ -74,7 +74,8 @@ class HerdSettings:
         return GenomeDesign(self.markers, self.n_qtl, self.founders, self.qtl_on_chip, self.phased)
 
 
-def _check_sites(name: str, value: int) -> None:
+def check_sites(name: str, value: int) -> None:
+    """Raise `SettingError` where there are fewer sites than chromosomes."""
     least = len(CHROMOSOME_LENGTHS)
     if value < least:
         raise SettingError(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from genialearn._arrays import FloatArray, StrArray
-from genialearn.cohorts.simulate.architecture import ARCHITECTURES
+from genialearn.cohorts.simulate.architecture import ARCHITECTURES, Link
 from genialearn.cohorts.simulate.genetic_model import GeneticModel, GeneticValues
 from genialearn.cohorts.simulate.genome import Genome, Sites
 from genialearn.cohorts.simulate.phenotypes import YIELD_RESIDUAL_CORRELATION
@@ -57,7 +57,7 @@ class Truth:
 
 
 def truth_tables(
-    traits: tuple[TraitDesign, ...], animals: StrArray, genome: Genome, model: GeneticModel, values: GeneticValues
+    traits: tuple[TraitDesign, ...], animals: StrArray, qtl: Sites, model: GeneticModel, values: GeneticValues
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the tables of breeding values, genetic values and QTL."""
     scales, names = Scales.of(traits), names_of(traits)
@@ -65,7 +65,7 @@ def truth_tables(
     return (
         by_animal(animals, scales.means + values.breeding * slopes, names),
         by_animal(animals, scales.expected_records(values.genetic), names),
-        _qtl_table(genome.qtl, model.effects * slopes, names),
+        _qtl_table(qtl, model.effects * slopes, names),
     )
 
 
@@ -109,21 +109,36 @@ def parameters(
     residuals
         Standardised residuals, shape (animals, traits).
     """
-    names, scales = names_of(traits), Scales.of(traits)
+    names = names_of(traits)
     architecture = ARCHITECTURES[settings.architecture]
     return {
         **asdict(settings),
-        "traits": names,
-        "links": [asdict(link) for link in architecture.links_among(names)],
+        **trait_parameters(traits, architecture.links_among(names), model, genetic_values, residuals=residuals),
         "major_gene": genome.qtl.map.names[genome.major_gene] if architecture.major_gene else None,
+        "herd_year_variance": _named(names, Scales.of(traits).herd_year ** 2),
+        "residual_correlation_of_yields": YIELD_RESIDUAL_CORRELATION,
+    }
+
+
+def trait_parameters(
+    traits: tuple[TraitDesign, ...],
+    links: tuple[Link, ...],
+    model: GeneticModel,
+    genetic_values: FloatArray,
+    *,
+    residuals: FloatArray,
+) -> dict[str, Any]:
+    """Return what describes the traits of any simulation; parameters are those of `parameters`."""
+    names, scales = names_of(traits), Scales.of(traits)
+    return {
+        "traits": names,
+        "links": [asdict(link) for link in links],
         "h2_asked": {trait.name: trait.heritability for trait in traits},
         "h2_realised": _named(names, realised_heritabilities(traits, genetic_values, residuals)),
         "h2_liability": {trait.name: simulated_heritability(trait) for trait in traits if trait.is_binary},
         "prevalence": {trait.name: trait.mean for trait in traits if trait.is_binary},
         "genetic_variance": _named(names, scales.genetic**2),
         "residual_variance": _named(names, scales.residual**2),
-        "herd_year_variance": _named(names, scales.herd_year**2),
-        "residual_correlation_of_yields": YIELD_RESIDUAL_CORRELATION,
         "genetic_correlations_asked": _rounded(model.correlations_asked),
         "genetic_correlations_realised": _rounded(np.atleast_2d(np.corrcoef(genetic_values, rowvar=False))),
         "notes": NOTES,

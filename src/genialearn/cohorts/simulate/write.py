@@ -7,6 +7,7 @@ from pathlib import Path
 from genialearn import _files
 from genialearn.cohorts.simulate.herd import FIXED_EFFECTS, SimulatedHerd
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
+from genialearn.cohorts.simulate.truth import Truth
 from genialearn.errors import SettingError
 from genialearn.genotypes import fileset, write_bim, write_fam, write_vcf
 
@@ -50,13 +51,22 @@ def write_herd(folder: Path, herd: SimulatedHerd) -> None:
     _files.write_table(folder / "traits.tsv", herd.traits, digits=DIGITS)
     _files.write_table(folder / "covariates.tsv", herd.covariates)
     _files.write_table(folder / "pedigree.tsv", herd.pedigree)
-    _files.write_text(folder / "traits.toml", "\n".join(_definition(trait) for trait in herd.definitions))
-    truth = folder / "truth"
-    truth.mkdir()
-    _files.write_table(truth / "breeding_values.tsv", herd.truth.breeding_values, digits=DIGITS)
-    _files.write_table(truth / "genetic_values.tsv", herd.truth.genetic_values, digits=DIGITS)
-    _files.write_table(truth / "qtl.tsv", herd.truth.qtl, digits=DIGITS)
-    _files.write_json(truth / "parameters.json", herd.truth.parameters)
+    write_definitions(folder, herd.definitions, fixed=FIXED_EFFECTS)
+    write_truth(folder / "truth", herd.truth)
+
+
+def write_definitions(folder: Path, traits: tuple[TraitDesign, ...], *, fixed: str) -> None:
+    """Write `traits.toml`; `fixed` is the formula of all traits' fixed effects, none where it is empty."""
+    _files.write_text(folder / "traits.toml", "\n".join(_definition(trait, fixed) for trait in traits))
+
+
+def write_truth(folder: Path, truth: Truth) -> None:
+    """Write what is known about simulated animals alone into a folder of its own."""
+    folder.mkdir()
+    _files.write_table(folder / "breeding_values.tsv", truth.breeding_values, digits=DIGITS)
+    _files.write_table(folder / "genetic_values.tsv", truth.genetic_values, digits=DIGITS)
+    _files.write_table(folder / "qtl.tsv", truth.qtl, digits=DIGITS)
+    _files.write_json(folder / "parameters.json", truth.parameters)
 
 
 def _write_animals_and_markers(prefix: Path, herd: SimulatedHerd) -> None:
@@ -67,13 +77,14 @@ def _write_animals_and_markers(prefix: Path, herd: SimulatedHerd) -> None:
     write_bim(bim, herd.genotypes.markers)
 
 
-def _definition(trait: TraitDesign) -> str:
+def _definition(trait: TraitDesign, fixed: str) -> str:
     """Return the table of one trait in `traits.toml`."""
     entries = {
         "unit": trait.unit,
         "kind": trait.kind,
         "direction": trait.direction,
-        "fixed": FIXED_EFFECTS,
+        "fixed": fixed,
         "group": trait.group,
     }
-    return "\n".join([f"[{trait.name}]", *(f'{key} = "{value}"' for key, value in entries.items()), ""])
+    said = {key: value for key, value in entries.items() if value}
+    return "\n".join([f"[{trait.name}]", *(f'{key} = "{value}"' for key, value in said.items()), ""])
