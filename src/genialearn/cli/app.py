@@ -19,6 +19,7 @@ from genialearn import _files
 from genialearn.cli import options as opt
 from genialearn.cli.artificial import generate, judge
 from genialearn.cli.display import Display
+from genialearn.cli.selection import select
 from genialearn.cli.simulation import HerdOptions, simulate, simulate_herd
 from genialearn.errors import GenialearnError
 from genialearn.predictors import CATALOGUE
@@ -229,6 +230,7 @@ def variance(
 
 app.command()(generate)
 app.command()(judge)
+app.command()(select)
 
 
 @app.command()
