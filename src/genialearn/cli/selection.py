@@ -58,7 +58,7 @@ def select(
     markers: Annotated[int, _size("--markers", "N", "SNPs on the chip.")] = 10_000,
     generations: Annotated[int, _size("--generations", "N", "Generations born of selected parents.")] = 7,
     replicates: Annotated[
-        int, _size("--replicates", "N", "Repetitions, each with other base animals and effects; the same for all models.")
+        int, _size("--replicates", "N", "Repetitions with other base animals and effects, the same for all models.")
     ] = 10,
     n_traits: opt.NTraits = None,
     architecture: opt.Architecture = None,

@@ -28,9 +28,6 @@ from genialearn.predictors import CATALOGUE, REFERENCE
 
 KIND = "select"
 SELECTION, GAIN = "selection.tsv", "gain.tsv"
-MODELS = tuple(dict.fromkeys((*CATALOGUE, *CONTROLS)))
-"""What may select."""
-
 _KEYS = ["model", "generation", "trait", "figure"]
 Progress = Callable[[str, int, int], None]
 """Called with what ended last, how many cells are done and how many there are."""
@@ -135,7 +132,7 @@ def select(
 
 def _checked_models(models: Sequence[str]) -> list[str]:
     for name in models:
-        if check_known("model", name, MODELS) not in CONTROLS:
+        if check_known("model", name, (*CATALOGUE, *CONTROLS)) not in CONTROLS:
             check_installed(name)
     return list(dict.fromkeys(models or (REFERENCE,)))
 

@@ -192,8 +192,8 @@ def _spent(selection: Selection) -> str:
     variance = selection.find(model, selection.last, INDEX, "genetic_variance")
     inbreeding = selection.find(model, selection.last, ALL, "inbreeding")
     words = (
-        f"Where {model} selects, the index has {100 * variance.mean:.0f} % of its genetic variance left, and mean "
-        f"inbreeding has come to {decimal(inbreeding.mean)}"
+        f"Where {model} selects, the genetic variance of the index has gone from that of the base to "
+        f"{100 * variance.mean:.0f} % of it, and mean inbreeding to {decimal(inbreeding.mean)}"
     )
     first, last = (selection.find(model, g, INDEX, "accuracy").mean for g in (1, selection.last))
     if is_missing(first) or is_missing(last) or selection.last == 1:

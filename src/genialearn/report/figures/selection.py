@@ -15,6 +15,8 @@ from genialearn.report.wording import count, significant
 
 _COLUMNS, _PANEL, _GAP = 3, 200, 62
 _TOP = 40
+_OTHERS = MODEL_COLOURS[:-2]
+_CONTROLS = dict(zip(CONTROLS, MODEL_COLOURS[-2:], strict=True))
 _DASHES = {"random": "dot", "truth": "dash"}
 
 
@@ -41,10 +43,10 @@ class Line(NamedTuple):
 
 
 def selection_colours(models: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each model: grey for gblup, muted for controls, the palette for the others."""
+    """Return the colour of each model: grey for gblup, the end of the palette for controls, its rest for the others."""
     others = [model for model in models if model != REFERENCE and model not in CONTROLS]
-    colours = {model: MODEL_COLOURS[place % len(MODEL_COLOURS)] for place, model in enumerate(others)}
-    return {model: colours.get(model, INK if model in CONTROLS else REFERENCE_COLOUR) for model in models}
+    colours = {model: _OTHERS[place % len(_OTHERS)] for place, model in enumerate(others)}
+    return {model: {REFERENCE: REFERENCE_COLOUR, **_CONTROLS, **colours}[model] for model in models}
 
 
 def selection_pictures(selection: Selection) -> list[Picture]:
@@ -97,7 +99,6 @@ def _inbreeding(selection: Selection) -> Picture | None:
         Line("inbreeding by pedigree", ALL, "inbreeding"),
         Line("by markers, to the base", ALL, "genomic_inbreeding"),
         Line("share of QTL fixed", ALL, "fixed_qtl"),
-        Line("sires of the animals born", ALL, "sires"),
     ]
     caption = "Means of the animals born. By markers: what heterozygosity is lost of that expected in the base."
     return _picture(selection, {"": lines}, name="inbreeding", title="Inbreeding and loss of alleles", caption=caption)
@@ -145,9 +146,8 @@ def _grid(selection: Selection, lines: Sequence[Line]) -> dict[str, Any]:
             traces += _line(selection, line, model, colours[model], number)
     shapes = [shape for place, line in enumerate(lines) for shape in _rule(line, place, selection.last)]
     margin = {"l": 8, "r": 16, "t": _TOP, "b": 8}
-    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "yref": "container"}
     figure = canvas(traces, height=height, axes=axes, annotations=notes, shapes=shapes, margin=margin)
-    figure.update_layout(legend={**legend, "y": 0.995, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)"})
+    figure.update_layout(legend={"y": 0.995, "yanchor": "top", "yref": "container"})
     return as_json(figure)
 
 
@@ -200,7 +200,7 @@ def _ribbon(rows: pd.DataFrame, line: Line, colour: str, axes: Mapping[str, str]
         y=high.tolist() + low.tolist()[::-1],
         mode="lines",
         fill="toself",
-        fillcolor="rgba(128,140,155,0.18)" if colour.startswith("var") else _faint(colour),
+        fillcolor=_faint(colour),
         line={"width": 0},
         hoverinfo="skip",
         showlegend=False,
@@ -211,7 +211,7 @@ def _ribbon(rows: pd.DataFrame, line: Line, colour: str, axes: Mapping[str, str]
 
 def _faint(colour: str) -> str:
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.18)"
+    return f"rgba({red},{green},{blue},0.15)"
 
 
 def _mean(rows: pd.DataFrame, line: Line, model: str, colour: str, axes: Mapping[str, str]) -> go.Scatter:
