@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 from genialearn.errors import GenialearnError, InputError, SettingError
 from genialearn.experiments import selection
 from genialearn.experiments.cell import run_cell
-from genialearn.experiments.engine import Failure
+from genialearn.experiments.engine import Failure, new_lifeline, run_in_process
 from genialearn.experiments.runs import CellKey, RunFolder
 from genialearn.experiments.selection import select, summary
 from genialearn.experiments.selection_cell import accuracy_and_slope, run_selection_cell, summed
@@ -140,6 +142,24 @@ def test_cells_have_processes_of_their_own(tmp_path: Path) -> None:
     assert all(stage["peak_rss_mib"] > 100 for stage in state["stages"])
 
 
+def test_cells_that_run_at_once_end_with_their_lifeline(tmp_path: Path) -> None:
+    waiting = ("-c", "import os, sys; open('/'.join(sys.argv[1:3]), 'w').close(); os.read(0, 1); sys.exit(7)")
+    with ThreadPoolExecutor(2) as pool, new_lifeline() as lifeline:
+        cells = [
+            pool.submit(
+                run_in_process, RunFolder(tmp_path), CellKey(name, "x"), threads=1, program=waiting, lifeline=lifeline
+            )
+            for name in ("one", "other")
+        ]
+        while len(list(tmp_path.iterdir())) < 2 and not any(cell.done() for cell in cells):
+            time.sleep(0.05)
+
+    for cell in cells:
+        failure = cell.result()
+        assert failure is not None
+        assert "the process ended with exit 7: it said nothing" == failure.message
+
+
 def test_summary_pairs_replicates() -> None:
     values = {"gblup": [1.0, 2.0, 6.0], "lightgbm": [2.0, 4.0, float("nan")]}
     rows = [
@@ -181,6 +201,7 @@ def test_costs_are_summed_by_stage() -> None:
     [
         ({"models": ("gblop",)}, SettingError, "model: expected a known name, found 'gblop'. Did you mean gblup?"),
         ({"models": ("thruth",)}, SettingError, "Did you mean truth?"),
+        ({"models": ("pedigree",)}, SettingError, "model pedigree: expected a model of the markers, found one of the"),
         ({"replicates": 0}, SettingError, "replicates: expected a whole number of at least 1, found 0"),
         ({"threads": -1}, SettingError, "threads: expected a whole number of at least 0, found -1"),
         ({"jobs": -1}, SettingError, "jobs: expected a whole number of at least 0, found -1"),

@@ -66,7 +66,7 @@ def test_the_page_needs_nothing_else(folder: Path) -> None:
 
     assert folder / "report.html" == path
     assert [] == re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=", text)
-    assert "2 generations of selection by gblup, lightgbm and random" in text
+    assert "2 generations of selection by gblup and lightgbm" in text
     for hostile in ("<i>here</i>", "<u>luck</u>", "<b>fat</b>"):
         assert hostile not in text.split('id="figures"')[0]
     for name in ("gain", "variance", "accuracy", "inbreeding"):

@@ -16,6 +16,7 @@ from genialearn.report.wording import count
 DEFAULT_MODELS = ("gblup", "random", "truth")
 INTERRUPTED = 130
 
+_MODELS = [name for name, entry in CATALOGUE.items() if entry.family != "pedigree"]
 _SIZES = "Sizes"
 _SELECTION = "Selection"
 
@@ -46,7 +47,7 @@ def select(
             "--model",
             metavar="NAME",
             show_default=False,
-            help=f"By what parents are chosen; repeat for more. Any model of compare ({', '.join(CATALOGUE)}); random: "
+            help=f"By what parents are chosen; repeat for more. Models of compare ({', '.join(_MODELS)}); random: "
             f"no selection; truth: true genetic values. Default: {', '.join(DEFAULT_MODELS)}.",
         ),
     ] = None,

@@ -15,7 +15,7 @@ import pandas as pd
 from genialearn import _files
 from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts.simulate.demography import import_msprime
-from genialearn.errors import GenialearnError
+from genialearn.errors import GenialearnError, SettingError
 from genialearn.experiments import machine, runs
 from genialearn.experiments.engine import Failure, new_lifeline, run_in_process
 from genialearn.experiments.memory import Memory
@@ -133,8 +133,19 @@ def select(
 def _checked_models(models: Sequence[str]) -> list[str]:
     for name in models:
         if check_known("model", name, (*CATALOGUE, *CONTROLS)) not in CONTROLS:
+            _refuse_pedigree_model(name)
             check_installed(name)
     return list(dict.fromkeys(models or (REFERENCE,)))
+
+
+def _refuse_pedigree_model(name: str) -> None:
+    if CATALOGUE[name].family == "pedigree":
+        raise SettingError(
+            f"model {name}",
+            expected="a model of the markers",
+            found="one of the pedigree alone",
+            advice="Base animals have no known ancestors, so it couldn't begin; leave it out.",
+        )
 
 
 def _content(design: SelectionDesign, models: list[str], replicates: int, *, command: str) -> dict[str, Any]:

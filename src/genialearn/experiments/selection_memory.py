@@ -12,11 +12,14 @@ from genialearn.experiments.selection_design import SelectionDesign
 from genialearn.mixed_models.memory import PROCESS, PatternSize, Sizes, needed_bytes
 from genialearn.mixed_models.solvers import quicker_solver
 
-_GBLUP = ("gblup", "gblup-multi", "hybrid", "pedigree", "parent-average")
+_GBLUP = ("gblup", "gblup-multi", "hybrid")
 """What needs no dosages at once."""
 
 _UNPACKED = 3
 """Arrays of alleles, in bytes, of all base animals at the candidate sites of a chromosome, while sites are chosen."""
+
+_COPIES = 3
+"""Of the genotypes that are learned from: as haplotypes, as they are, and in canonical order."""
 
 
 def selection_memory(design: SelectionDesign, models: Sequence[str], n_at_once: int) -> Memory:
@@ -48,7 +51,7 @@ def _learning_bytes(design: SelectionDesign, model: str, n_training: int) -> int
         n_animals=n_training,
         n_markers=design.markers,
         n_genotyped=n_training + max(design.animals, design.n_base),
-        file_bytes=(n_training + design.animals) * design.markers // 4,
+        file_bytes=_COPIES * (n_training + design.animals) * design.markers // 4,
         patterns=(PatternSize(n_training, 1, n_traits),),
     )
     solver = quicker_solver([n_training], n_traits, (n_training, design.markers))

@@ -144,7 +144,7 @@ class Selection:
 
 def title(selection: Selection) -> str:
     """Return the heading."""
-    return f"{count(selection.last, 'generation')} of selection by {listed(selection.models)}"
+    return f"{count(selection.last, 'generation')} of selection by {listed(_candidates(selection))}"
 
 
 def sentences(selection: Selection) -> list[str]:

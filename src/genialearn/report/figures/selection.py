@@ -139,7 +139,8 @@ def _grid(selection: Selection, lines: Sequence[Line]) -> dict[str, Any]:
         x, y = _domains(place, n_rows, height)
         number = "" if place == 0 else str(place + 1)
         whole = {"tickmode": "linear", "dtick": 1} if selection.last <= 12 else {}
-        axes[f"xaxis{number}"] = {"domain": x, "anchor": f"y{number}", "showgrid": False, **whole}
+        name = "generation" if place >= len(lines) - _COLUMNS else ""
+        axes[f"xaxis{number}"] = {"title": name, "domain": x, "anchor": f"y{number}", "showgrid": False, **whole}
         axes[f"yaxis{number}"] = {"domain": y, "anchor": f"x{number}", "nticks": 5}
         notes.append(_heading(line, x, y))
         for model in selection.models:
