@@ -23,7 +23,17 @@ INPUT = [
 RUNNING = ["--seed", "--threads", "--force", "--quiet", "--debug"]
 OPTIONS = {
     "demo": ["--out", "--animals", "--markers", "--architecture", *RUNNING],
-    "simulate": ["FOLDER", "--animals", "--markers", "--n-traits", "--architecture", "--phased", "--design", *RUNNING],
+    "simulate": [
+        "FOLDER",
+        "--preset",
+        "--animals",
+        "--markers",
+        "--n-traits",
+        "--architecture",
+        "--phased",
+        "--design",
+        *RUNNING,
+    ],
     "check": ["COHORT", *INPUT, "--debug"],
     "compare": ["COHORT", "--model", "--split", "--out", *INPUT, *RUNNING],
     "variance": [
@@ -50,6 +60,28 @@ OPTIONS = {
         *RUNNING,
     ],
     "judge": ["REAL", "ARTIFICIAL", "--holdout", "--use", "--out", *RUNNING],
+    "select": [
+        "--out",
+        "--model",
+        "--preset",
+        "--animals",
+        "--base-animals",
+        "--markers",
+        "--generations",
+        "--replicates",
+        "--n-traits",
+        "--architecture",
+        "--founders",
+        "--males",
+        "--sires",
+        "--dams",
+        "--sire-generations",
+        "--dam-generations",
+        "--training-generations",
+        "--weight",
+        "--jobs",
+        *RUNNING,
+    ],
     "report": ["RUN", "--debug"],
 }
 

@@ -19,7 +19,8 @@ from genialearn import _files
 from genialearn.cli import options as opt
 from genialearn.cli.artificial import generate, judge
 from genialearn.cli.display import Display
-from genialearn.cli.herds import N_TRAITS, Animals, Architecture, HerdOptions, Markers, make_herd, simulate
+from genialearn.cli.herds import N_TRAITS, Animals, HerdOptions, Markers, make_herd, simulate
+from genialearn.cli.selection import select
 from genialearn.errors import GenialearnError
 from genialearn.predictors import CATALOGUE
 from genialearn.report.wording import count, decimal
@@ -111,7 +112,7 @@ def demo(
     out: Out = Path("runs/demo"),
     animals: Animals = 5000,
     markers: Markers = 5000,
-    architecture: Architecture = "realistic",
+    architecture: opt.Architecture = None,
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
     force: opt.Force = False,
@@ -127,7 +128,7 @@ def demo(
     RunFolder(out).check_free(force=force)
     herd = out.with_name(f"{out.name}-herd")
     display = Display(quiet=quiet)
-    settings = HerdOptions(animals, markers, N_TRAITS, architecture, seed, phased=True)
+    settings = HerdOptions(animals, markers, N_TRAITS, architecture or "realistic", seed, phased=True)
     if settings.made(herd) and not force:
         display.say(f"taking the herd that was simulated before: {herd}")
     else:
@@ -227,6 +228,7 @@ def variance(
 
 app.command()(generate)
 app.command()(judge)
+app.command()(select)
 
 
 @app.command()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,13 +22,6 @@ N_TRAITS = 33
 
 Animals = Annotated[int, typer.Option("--animals", metavar="N", help="Genotyped cows.")]
 Markers = Annotated[int, typer.Option("--markers", metavar="N", help="SNPs on the chip.")]
-Traits = Annotated[
-    int | None,
-    typer.Option(
-        "--n-traits", metavar="N", show_default=False,
-        help=f"Number of traits, 1 to {N_TRAITS}; all, or those of the design, if not given.",
-    ),
-]  # fmt: skip
 Design = Annotated[
     Path | None,
     typer.Option(
@@ -37,25 +31,17 @@ Design = Annotated[
     ),
 ]  # fmt: skip
 Phased = Annotated[bool, typer.Option("--phased", help="Write haplotypes.vcf.gz as well: which allele came from whom.")]
-Architecture = Annotated[
-    str,
-    typer.Option(
-        "--architecture", metavar="NAME",
-        help="How genes make traits: additive; realistic: with a major gene and weak curved links between traits; "
-        "nonlinear: with strong ones.",
-    ),
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class HerdOptions:
     """What a simulated herd is made of; the fields are named as in `truth/parameters.json`."""
 
-    animals: int
-    markers: int
-    n_traits: int | None
-    architecture: str
-    seed: int
+    animals: int = 3000
+    markers: int = 5000
+    n_traits: int | None = None
+    architecture: str = "realistic"
+    seed: int = 1
     phased: bool = False
 
     def made(self, folder: Path) -> bool:
@@ -69,10 +55,17 @@ class HerdOptions:
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Cohort folder to write.")],
     *,
-    animals: Animals = 3000,
-    markers: Markers = 5000,
-    n_traits: Traits = None,
-    architecture: Architecture = "realistic",
+    preset: opt.Preset = "herd",
+    animals: Annotated[
+        int | None,
+        typer.Option("--animals", metavar="N", help="Genotyped animals.", show_default="3000; dlgblup: 25000"),
+    ] = None,
+    markers: Annotated[
+        int | None,
+        typer.Option("--markers", metavar="N", help="SNPs on the chip.", show_default="5000; dlgblup: 10000"),
+    ] = None,
+    n_traits: opt.NTraits = None,
+    architecture: opt.Architecture = None,
     phased: Phased = False,
     design: Design = None,
     seed: opt.Seed = 1,
@@ -82,8 +75,21 @@ def simulate(
     debug: opt.Debug = False,
 ) -> None:
     """Simulate a dairy herd: genotypes, pedigree, records with holes, and the truth beside them."""
-    settings = HerdOptions(animals, markers, n_traits, architecture, seed, phased)
-    make_herd(Display(quiet=quiet), folder, settings, threads=threads, force=force, design=design)
+    display, sizes = Display(quiet=quiet), {"animals": animals, "markers": markers}
+    of_herds = {
+        "--n-traits": n_traits,
+        "--architecture": architecture,
+        "--phased": phased or None,
+        "--design": design,
+    }
+    if opt.is_herd(preset, of_herds):
+        known: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
+        settings = replace(
+            HerdOptions(n_traits=n_traits, architecture=architecture or "realistic", seed=seed, phased=phased), **known
+        )
+        make_herd(display, folder, settings, threads=threads, force=force, design=design)
+    else:
+        _simulate_dlgblup(display, folder, sizes, seed=seed, threads=threads, force=force)
 
 
 def make_herd(
@@ -112,6 +118,33 @@ def make_herd(
             folder,
             **asdict(settings),
             design=designed,
+            threads=threads or None,
+            force=force,
+            progress=lambda what, share: progress(what, round(100 * share), 100),
+        )
+
+
+def _simulate_dlgblup(
+    display: Display, folder: Path, sizes: Mapping[str, int | None], *, seed: int, threads: int, force: bool
+) -> None:
+    from genialearn.cohorts.simulate.dlgblup import DLGBLUPSettings
+    from genialearn.cohorts.simulate.dlgblup_cohort import simulate_dlgblup
+    from genialearn.cohorts.simulate.write import refuse_occupied
+
+    check_at_least("threads", threads, 0)
+    given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
+    settings = DLGBLUPSettings(seed=seed, **given)
+    refuse_occupied(folder, force=force)
+    display.say(
+        f"simulating {count(settings.animals, 'animal')} x {count(settings.markers, 'marker')} x 6 traits, the "
+        f"published design of DLGBLUP, into {folder}"
+    )
+    with display.progress() as progress:
+        simulate_dlgblup(
+            folder,
+            animals=settings.animals,
+            markers=settings.markers,
+            seed=seed,
             threads=threads or None,
             force=force,
             progress=lambda what, share: progress(what, round(100 * share), 100),

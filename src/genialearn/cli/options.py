@@ -8,12 +8,13 @@ import importlib.metadata
 import inspect
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from genialearn._checks import check_known
 from genialearn.errors import SettingError
 
 if TYPE_CHECKING:
@@ -40,6 +41,61 @@ Force = Annotated[bool, _running("--force", "Replace what is in the output folde
 Quiet = Annotated[bool, _running("--quiet", "Print only the result, and errors.")]
 Results = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results.")]
 Debug = Annotated[bool, _running("--debug", "Show the traceback of an error.")]
+
+PRESETS = ("herd", "dlgblup")
+Preset = Annotated[
+    str,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="What is simulated. herd: dairy cows with traits of a catalogue of 33; dlgblup: the published simulation "
+        "of DLGBLUP, six traits, five of them linked to the first by a line or a curve.",
+    ),
+]
+NTraits = Annotated[
+    int | None,
+    typer.Option(
+        "--n-traits", metavar="N", help="Number of traits, 1 to 33.", show_default="all 33, or those of the design"
+    ),
+]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        "--architecture",
+        metavar="NAME",
+        help="How genes make traits: additive; realistic: with a major gene and weak curved links between traits; "
+        "nonlinear: with strong ones.",
+        show_default="realistic",
+    ),
+]
+
+
+def is_herd(preset: str, of_herds: Mapping[str, object]) -> bool:
+    """Return whether the preset is the herd.
+
+    Parameters
+    ----------
+    preset
+        Its name.
+    of_herds
+        Options that only herds have, None where they weren't given.
+
+    Raises
+    ------
+    SettingError
+        Where the preset is unknown, or doesn't have an option that was given.
+    """
+    if check_known("preset", preset, PRESETS) == "herd":
+        return True
+    for name, value in of_herds.items():
+        if value is not None:
+            raise SettingError(
+                name,
+                expected=f"no such option with --preset {preset}",
+                found=str(value),
+                advice="Its traits are given: leave the option out, or use --preset herd.",
+            )
+    return False
 
 
 def cohort_files(

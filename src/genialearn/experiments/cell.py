@@ -39,6 +39,7 @@ WHOLE_CELL = CellKey(REFERENCE, WHOLE)
 """What comes first: it frees the records that all models are judged by of their fixed effects."""
 
 Tell = Callable[[dict[str, Any]], None]
+Work = Callable[[RunFolder, CellKey, Stopwatch], None]
 
 
 def run_splits(cohort: Cohort, settings: dict[str, Any]) -> list[Split]:
@@ -47,7 +48,7 @@ def run_splits(cohort: Cohort, settings: dict[str, Any]) -> list[Split]:
     return scheme.splits(cohort, rng=np.random.default_rng([settings["seed"], 0]))
 
 
-def run_cell(folder: RunFolder, key: CellKey, tell: Tell) -> bool:
+def run_cell(folder: RunFolder, key: CellKey, tell: Tell, work: Work | None = None) -> bool:
     """Fit and predict one cell and write what it leaves; return whether it did.
 
     Parameters
@@ -56,10 +57,12 @@ def run_cell(folder: RunFolder, key: CellKey, tell: Tell) -> bool:
         Where and which.
     tell
         Called with {"stage": name} as a stage begins, and with a description of the error that ended the cell.
+    work
+        What is done instead, in cells of another command.
     """
     try:
         with MemoryWatch() as memory:
-            _run(folder, key, Stopwatch(lambda stage: tell({"stage": stage}), memory.peak_mib))
+            (work or _run)(folder, key, Stopwatch(lambda stage: tell({"stage": stage}), memory.peak_mib))
     except Exception as error:
         tell(_description(error))
         return False
@@ -144,11 +147,11 @@ def _sizes(train: Cohort) -> dict[str, int]:
     return {"n_animals": n_animals, "n_markers": n_markers, "n_traits": len(train.traits)}
 
 
-def main() -> int:
+def main(work: Work | None = None) -> int:
     """Run the cell that the command line names: FOLDER MODEL SPLIT."""
     folder, model, split = sys.argv[1:]
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    return 0 if run_cell(RunFolder(Path(folder)), CellKey(model, split), _channel()) else 1
+    return 0 if run_cell(RunFolder(Path(folder)), CellKey(model, split), _channel(), work) else 1
 
 
 def _channel() -> Tell:

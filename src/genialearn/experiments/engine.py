@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,31 @@ class Failure:
         return found if isinstance(found, type) else errors.GenialearnError
 
 
-def run_in_process(folder: RunFolder, key: CellKey, *, threads: int) -> Failure | None:
+def run_in_process(
+    folder: RunFolder,
+    key: CellKey,
+    *,
+    threads: int,
+    program: Sequence[str] | None = None,
+    lifeline: int | None = None,
+) -> Failure | None:
     """Run one cell in a process of its own; return its failure, or None.
 
     The process is the head of its own group, which ends with this process, however that ends.
+
+    Parameters
+    ----------
+    folder, key
+        Where and which.
+    threads
+        How many it may use.
+    program
+        What its Python runs; None for a cell of a comparison.
+    lifeline
+        What `new_lifeline` gave, where several cells run at once and shall end together; None for one of its own.
     """
-    command = [sys.executable, "-P", *PROGRAM, str(folder.path), key.model, key.split]
-    code, messages, remarks = _run(command, _environment(threads))
+    command = [sys.executable, "-P", *(program or PROGRAM), str(folder.path), key.model, key.split]
+    code, messages, remarks = _run(command, _environment(threads), lifeline)
     if code == 0 and folder.is_done(key):
         return None
     return Failure.told(key, [json.loads(line) for line in messages.splitlines()], _ending(code, remarks))
@@ -101,9 +119,9 @@ def _environment(threads: int) -> dict[str, str]:
     return {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
 
 
-def _run(command: Sequence[str], environment: dict[str, str]) -> tuple[int, str, str]:
+def _run(command: Sequence[str], environment: dict[str, str], shared: int | None) -> tuple[int, str, str]:
     with (
-        _lifeline() as lifeline,
+        new_lifeline() if shared is None else nullcontext(shared) as lifeline,
         subprocess.Popen(
             command,
             env=environment,
@@ -125,7 +143,7 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> tuple[int, str,
 
 
 @contextmanager
-def _lifeline() -> Iterator[int]:
+def new_lifeline() -> Iterator[int]:
     """Give a file to read from that ends when this process does, or the block."""
     reading, writing = os.pipe()
     try:

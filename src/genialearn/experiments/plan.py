@@ -34,10 +34,10 @@ LEAST_RECORDS = 5
 _HYBRID, _MULTI = "hybrid", "gblup-multi"
 """What needs out-of-fold breeding values or covariances beside GBLUP, and no dosages."""
 
-_BYTES_PER_DOSAGE = 6
+BYTES_PER_DOSAGE = 6
 """Dosages as float32, as int8, and binned."""
 
-_LIBRARIES_GIB = 0.4
+LIBRARIES_GIB = 0.4
 """Of models that see all dosages."""
 
 
@@ -96,7 +96,7 @@ class Plan:
         if models <= {REFERENCE, _HYBRID, _MULTI}:
             return gblup
         n_animals, n_markers = self.cohort.genotypes.shape
-        return max(gblup, _BYTES_PER_DOSAGE * n_animals * n_markers / 2**30 + _LIBRARIES_GIB)
+        return max(gblup, BYTES_PER_DOSAGE * n_animals * n_markers / 2**30 + LIBRARIES_GIB)
 
     @property
     def available_memory_gib(self) -> float:
@@ -166,11 +166,15 @@ def _settings(files: CohortFiles, *, models: Sequence[str], split: str, seed: in
 
 def _checked_models(models: Iterable[str]) -> list[str]:
     for name in models:
-        check_known("model", name, CATALOGUE)
-        library = CATALOGUE[name].library
-        if library and importlib.util.find_spec(library) is None:
-            raise MissingExtraError.for_extra(library, CATALOGUE[name].extra, f"model {name}")
+        check_installed(check_known("model", name, CATALOGUE))
     return list(dict.fromkeys([REFERENCE, *models]))
+
+
+def check_installed(model: str) -> None:
+    """Raise `MissingExtraError` where the library of a model of the catalogue isn't there."""
+    library = CATALOGUE[model].library
+    if library and importlib.util.find_spec(library) is None:
+        raise MissingExtraError.for_extra(library, CATALOGUE[model].extra, f"model {model}")
 
 
 def _check_formulas(cohort: Cohort) -> None:

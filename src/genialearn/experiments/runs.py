@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from genialearn import _files
 from genialearn.errors import InputError
@@ -46,6 +46,15 @@ class RunFolder:
     """
 
     path: Path
+
+    kind: ClassVar[str | None] = None
+    """What its `run.json` says of its command; comparisons say nothing."""
+
+    made_by: ClassVar[str] = "a comparison"
+    """How errors call that command."""
+
+    files: ClassVar[tuple[str, ...]] = FILES
+    """All that the command leaves."""
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -104,7 +113,7 @@ class RunFolder:
         if found is None:
             raise InputError(
                 str(self.path),
-                expected="a new folder, or one that a comparison made",
+                expected=f"a new folder, or one that {self.made_by} made",
                 found="another folder" if self.path.is_dir() else "a file",
                 advice="Choose another --out; nothing was changed.",
             )
@@ -117,15 +126,16 @@ class RunFolder:
             )
 
     def _state_of_a_run(self) -> dict[str, Any] | None:
-        """Return the content of `run.json`, or None where the folder isn't a comparison's."""
+        """Return the content of `run.json`, or None where the folder isn't of this command."""
         with suppress(InputError, ValueError):
             state = self.read_state()
-            if isinstance(state, dict) and {"genialearn", "settings"} <= state.keys():
+            ours = isinstance(state, dict) and {"genialearn", "settings"} <= state.keys()
+            if ours and state.get("kind") == self.kind:
                 return state
         return None
 
     def _check_same(self, content: dict[str, Any]) -> None:
-        found, given = _identity(self.read_state()), _identity(content)
+        found, given = self.identity(self.read_state()), self.identity(content)
         different = [name for name in given | found if found.get(name) != given.get(name)]
         if different:
             raise InputError(
@@ -135,14 +145,28 @@ class RunFolder:
                 advice="Repeat its command to resume it, choose another --out, or replace it with --force.",
             )
 
+    @staticmethod
+    def identity(content: dict[str, Any]) -> dict[str, Any]:
+        """Return what must be the same for a run to be resumed, by the words that an error uses; files by content."""
+        settings = content["settings"]
+        chosen = settings.get("files", {})
+        inputs = {f"the file of {item['name']}": item["sha256"] for item in content.get("inputs", [])}
+        return {
+            **{name: settings.get(name) for name in ("models", "split", "seed")},
+            "traits": list(chosen.get("trait_names", ())),
+            "fixed effects": chosen.get("fixed"),
+            **inputs,
+            "version of genialearn": content["genialearn"],
+        }
+
     def _remove_unfinished_files(self) -> None:
         for leftover in self.path.rglob(".*.part"):
             leftover.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove what a comparison wrote, and nothing else."""
+        """Remove what the command wrote, and nothing else."""
         self.remove_cells()
-        for name in FILES:
+        for name in self.files:
             (self.path / name).unlink(missing_ok=True)
 
     def remove_cells(self) -> None:
@@ -208,17 +232,3 @@ def _lock(handle: int, path: Path) -> None:
         ) from None
     except OSError:
         pass  # a file system without locks
-
-
-def _identity(content: dict[str, Any]) -> dict[str, Any]:
-    """Return what must be the same for a run to be resumed, by the words that an error uses; files by content."""
-    settings = content["settings"]
-    chosen = settings.get("files", {})
-    inputs = {f"the file of {item['name']}": item["sha256"] for item in content.get("inputs", [])}
-    return {
-        **{name: settings.get(name) for name in ("models", "split", "seed")},
-        "traits": list(chosen.get("trait_names", ())),
-        "fixed effects": chosen.get("fixed"),
-        **inputs,
-        "version of genialearn": content["genialearn"],
-    }

@@ -29,13 +29,17 @@ def choose_solver(cohort: Cohort) -> str:
     """
     if any(trait.random for trait in cohort.traits):
         return "iterative"
-    sizes = pattern_sizes(cohort)
+    return quicker_solver(pattern_sizes(cohort), len(cohort.traits), cohort.genotypes.shape)
+
+
+def quicker_solver(sizes: list[int], n_traits: int, shape: tuple[int, int]) -> str:
+    """Return the quicker solver for so many records of each pattern and genotypes of shape (animals, markers)."""
     largest = max(sizes, default=0)
     if largest <= _ALWAYS_EXACT:
         return "exact"
     if largest > _NEVER_EXACT:
         return "iterative"
-    return "exact" if _exact_seconds(sizes) <= _iterative_seconds(cohort, sizes) else "iterative"
+    return "exact" if _exact_seconds(sizes) <= _iterative_seconds(sizes, n_traits, shape) else "iterative"
 
 
 def pattern_sizes(cohort: Cohort) -> list[int]:
@@ -52,7 +56,6 @@ def _exact_seconds(sizes: list[int]) -> float:
     return _PER_CUBE * float(np.sum(np.array(sizes, dtype=np.float64) ** 3))
 
 
-def _iterative_seconds(cohort: Cohort, sizes: list[int]) -> float:
-    columns = len(cohort.traits) + sum(number_of_probes(size) for size in sizes)
-    n_animals, n_markers = cohort.genotypes.shape
-    return _PER_GENOTYPE * _PRODUCTS * columns * n_animals * n_markers
+def _iterative_seconds(sizes: list[int], n_traits: int, shape: tuple[int, int]) -> float:
+    columns = n_traits + sum(number_of_probes(size) for size in sizes)
+    return _PER_GENOTYPE * _PRODUCTS * columns * shape[0] * shape[1]

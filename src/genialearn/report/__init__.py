@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["headline", "render_judgement", "render_report"]
+__all__ = ["headline", "render_judgement", "render_report", "render_selection"]
 
 
 def render_report(run_folder: Path) -> Path:
@@ -54,6 +54,28 @@ def render_judgement(folder: Path) -> Path:
 
     target = Path(folder) / "report.html"
     write_text(target, page(Judgement.read(Path(folder))))
+    return target
+
+
+def render_selection(folder: Path) -> Path:
+    """Return the path of `report.html`, written into a finished folder of `select`; it opens without a network.
+
+    Parameters
+    ----------
+    folder
+        A folder with `run.json`, `gain.tsv` and `failures.tsv`.
+
+    Raises
+    ------
+    FileFormatError
+        The folder isn't one of `select`, isn't finished, or one of its files isn't what its name promises.
+    """
+    from genialearn._files import write_text
+    from genialearn.report.selection import Selection
+    from genialearn.report.selection_page import page
+
+    target = Path(folder) / "report.html"
+    write_text(target, page(Selection.read(Path(folder))))
     return target
 
 

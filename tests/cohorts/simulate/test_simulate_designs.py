@@ -294,7 +294,7 @@ BAD: dict[str, str] = {
     "links = 3": r"links: expected a list of tables, found 3\. Head each with \[\[links\]\]",
     "[[links]]\ntarget = 'height'": r"\[\[links\]\] 1: expected the key driver, found none",
     "[[links]]\ntarget = 'height'\ndriver = 'ketosis'\nshare = 2": "share: expected a number from 0 to 1, found 2",
-    "[[links]]\ntarget = 'height'\ndriver = 'ketosis'\nshare = 0.2\nfunction = 'sine'": "found 'sine'",
+    "[[links]]\ntarget = 'height'\ndriver = 'ketosis'\nshare = 0.2\nfunction = 'sinus'": "found 'sinus'",
     "[[links]]\ntarget = 'heigt'\ndriver = 'ketosis'\nshare = 0.2": "target: .* found 'heigt'. Did you mean height",
     "[genes]\nqtl = 3": r"\[genes\] qtl: expected a whole number of at least 29, found 3",
     "[genes]\nmajor_gene = 'yes'": "major_gene: expected true or false, found 'yes'",

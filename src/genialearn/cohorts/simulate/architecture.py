@@ -45,13 +45,23 @@ def _exponential(x: FloatArray) -> FloatArray:
     return np.exp(x / 2)
 
 
+def _in_units(function: Callable[[FloatArray], FloatArray]) -> Callable[[FloatArray], FloatArray]:
+    """Return a function of a standardised driver, given one of a driver of variance 6: 30 % of a variance of 20."""
+    return lambda x: np.asarray(function(np.sqrt(6.0) * x))
+
+
 FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "quadratic": _quadratic,
     "optimum": lambda x: -_quadratic(x),
     "threshold": _threshold,
     "exponential": _exponential,
+    "linear": lambda x: x,
+    "sloped_quadratic": _in_units(lambda x: 1 + x + 2 * x**2),
+    "sine": _in_units(np.sin),
+    "logistic": _in_units(lambda x: 1 / (1 + np.exp(-x))),
+    "steep_exponential": _in_units(lambda x: np.exp(0.4 * x)),
 }
-"""Functions of a standardised driver; what they return is standardised again."""
+"""Functions of a standardised driver; what they return is standardised again. The last five are DLGBLUP's."""
 
 
 def _realistic_links(share: float) -> tuple[Link, ...]:

@@ -96,7 +96,7 @@ def simulate_cohort(
     threads = threads_or_all(threads)
     folder = Path(folder)
     refuse_occupied(folder, force=force)
-    clock = _Clock(progress)
+    clock = Clock(progress)
     with _files.whole_folder(folder) as temporary:
         herd = simulate_herd(settings, progress=clock, threads=threads, bed=bed_file(temporary))
         clock("writing", 0.0)
@@ -114,13 +114,14 @@ def simulate_cohort(
 
 
 @dataclass
-class _Clock:
+class Clock:
     """Passes progress on and notes when each stage began and was last heard of."""
 
     progress: Callable[[str, float], None] | None
     marks: list[tuple[str, float]] = field(default_factory=list)
 
     def __call__(self, stage: str, fraction: float) -> None:
+        """Note that a stage has come so far, and pass it on."""
         self.marks.append((stage, time.perf_counter()))
         if self.progress is not None:
             self.progress(stage, fraction)

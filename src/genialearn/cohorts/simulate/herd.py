@@ -122,7 +122,7 @@ def simulate_herd(
         tables=record_tables(plan, animals, phenotypes, norms.environments),
         definitions=plan.traits,
         truth=Truth(
-            *truth_tables(plan, animals, genome, model, values),
+            *truth_tables(plan.traits, animals, genome.qtl, model, values, level=plan.level),
             parameters(settings, plan, genome, model, values, in_environment=norms.genetic, phenotypes=phenotypes),
             slope_table(plan, animals, norms.slopes),
         ),

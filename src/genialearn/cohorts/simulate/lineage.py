@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,6 +64,10 @@ class BaseChromosome:
             GeneticMap(self.genetic_map.positions[chosen], self.genetic_map.length),
             Strands.of_sites(self.strands.by_site()[chosen], self.strands.n_animals),
         )
+
+    def with_qtl(self, is_qtl: BoolArray) -> BaseChromosome:
+        """Return the same animals with other sites as QTL, shape (sites,), no major gene among them."""
+        return replace(self, is_qtl=is_qtl, is_major_gene=np.zeros(len(is_qtl), dtype=bool))
 
 
 def base_genome(

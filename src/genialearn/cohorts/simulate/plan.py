@@ -71,6 +71,11 @@ class TraitPlan:
         return names_of(self.traits)
 
     @property
+    def level(self) -> FloatArray | float:
+        """Weight of genetic values in the mean environment, shape (traits,); 1 where environments don't differ."""
+        return 1.0 if self.environments is None else self.environments.level_weights
+
+    @property
     def is_repeated(self) -> bool:
         """Whether a cow may have several records."""
         return any(trait.is_repeated for trait in self.traits)

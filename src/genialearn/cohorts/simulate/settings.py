@@ -88,7 +88,7 @@ class HerdSettings:
         check_known("founders", self.founders, FOUNDERS)
         check_between("selection", self.selection, 0, 1)
         _check_crossing(self.crossing, selection=self.selection)
-        _check_sites("markers", self.markers)
+        check_sites("markers", self.markers)
         self._check_qtl()
         if self.n_traits is not None:
             _check_n_traits(self.n_traits)
@@ -140,7 +140,7 @@ class HerdSettings:
         designed = self.design if self.design is not None and self.design.genes.qtl is not None else None
         name = "n_qtl" if designed is None else f"{designed.where}: [genes] qtl"
         genome = self.genome_design
-        _check_sites(name, genome.n_qtl)
+        check_sites(name, genome.n_qtl)
         if genome.qtl_on_chip and genome.n_qtl > self.markers:
             raise SettingError(
                 name,
@@ -177,7 +177,8 @@ def _check_crossing(crossing: tuple[tuple[str, float], ...], *, selection: float
         )
 
 
-def _check_sites(name: str, value: int) -> None:
+def check_sites(name: str, value: int) -> None:
+    """Raise `SettingError` where there are fewer sites than chromosomes."""
     least = len(CHROMOSOME_LENGTHS)
     if value < least:
         raise SettingError(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from genialearn._arrays import FloatArray, StrArray
+from genialearn.cohorts.simulate.architecture import Link
 from genialearn.cohorts.simulate.genetic_model import GeneticModel, GeneticValues
 from genialearn.cohorts.simulate.genome import Genome, Sites
 from genialearn.cohorts.simulate.phenotypes import Phenotypes
@@ -23,7 +24,7 @@ from genialearn.cohorts.simulate.realised import (
 from genialearn.cohorts.simulate.residuals import YIELD_RESIDUAL_CORRELATION
 from genialearn.cohorts.simulate.scales import Scales, simulated_heritability
 from genialearn.cohorts.simulate.settings import HerdSettings
-from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
+from genialearn.cohorts.simulate.trait_catalogue import TraitDesign, names_of
 
 NOTES = {
     "h2": "Genetic over genetic plus residual variance within herd-years, among all genotyped animals before holes; "
@@ -68,16 +69,29 @@ class Truth:
 
 
 def truth_tables(
-    plan: TraitPlan, animals: StrArray, genome: Genome, model: GeneticModel, values: GeneticValues
+    traits: tuple[TraitDesign, ...],
+    animals: StrArray,
+    qtl: Sites,
+    model: GeneticModel,
+    values: GeneticValues,
+    *,
+    level: FloatArray | float = 1.0,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the tables of breeding values, genetic values and QTL, all in the mean environment."""
-    scales, names = Scales.of(plan.traits), plan.names
-    level = 1.0 if plan.environments is None else plan.environments.level_weights
+    """Return the tables of breeding values, genetic values and QTL.
+
+    Parameters
+    ----------
+    traits, animals, qtl, model, values
+        What was simulated.
+    level
+        Weight of genetic values in the mean environment, where environments differ, shape (traits,).
+    """
+    scales, names = Scales.of(traits), names_of(traits)
     slopes = scales.additive_slopes * level
     return (
         by_animal(animals, scales.means + values.breeding * slopes, names),
         by_animal(animals, scales.expected_records(values.genetic * level), names),
-        _qtl_table(genome.qtl, model.effects * slopes, names),
+        _qtl_table(qtl, model.effects * slopes, names),
     )
 
 
@@ -132,26 +146,58 @@ def parameters(
     phenotypes
         With the standardised residuals.
     """
-    traits, names, scales = plan.traits, plan.names, Scales.of(plan.traits)
+    names, scales = plan.names, Scales.of(plan.traits)
     designed = {} if plan.asked is None else design_parameters(plan, values, in_environment, phenotypes)
-    heritabilities = realised_heritabilities(traits, in_environment, phenotypes.residuals)
+    told = trait_parameters(
+        plan.traits, plan.architecture.links, model, values.genetic, residuals=phenotypes.residuals, seen=in_environment
+    )
     return {
         **settings.said(),
-        "traits": names,
-        "links": [asdict(link) for link in plan.architecture.links],
+        **told,
         "major_gene": genome.qtl.map.names[genome.major_gene] if plan.architecture.major_gene else None,
+        "herd_year_variance": named(names, scales.herd_year**2),
+        "residual_correlation_of_yields": YIELD_RESIDUAL_CORRELATION,
+        **designed,
+        "notes": NOTES | (DESIGN_NOTES if designed else {}),
+    }
+
+
+def trait_parameters(
+    traits: tuple[TraitDesign, ...],
+    links: tuple[Link, ...],
+    model: GeneticModel,
+    genetic_values: FloatArray,
+    *,
+    residuals: FloatArray,
+    seen: FloatArray | None = None,
+) -> dict[str, Any]:
+    """Return what describes the traits of any simulation, ready for JSON.
+
+    Parameters
+    ----------
+    traits, links, model
+        What was simulated.
+    genetic_values
+        Standardised, shape (animals, traits).
+    residuals
+        Standardised, shape (records, traits).
+    seen
+        Genetic values in the animals' own environments, where these differ, shape (animals, traits).
+    """
+    names, scales = names_of(traits), Scales.of(traits)
+    heritabilities = realised_heritabilities(traits, genetic_values if seen is None else seen, residuals)
+    return {
+        "traits": names,
+        "links": [asdict(link) for link in links],
         "h2_asked": {trait.name: trait.heritability for trait in traits},
         "h2_realised": named(names, heritabilities),
         "h2_liability": {trait.name: simulated_heritability(trait) for trait in traits if trait.is_binary},
         "prevalence": {trait.name: trait.mean for trait in traits if trait.is_binary},
         "genetic_variance": named(names, scales.genetic**2),
         "residual_variance": named(names, scales.residual**2),
-        "herd_year_variance": named(names, scales.herd_year**2),
-        "residual_correlation_of_yields": YIELD_RESIDUAL_CORRELATION,
         "genetic_correlations_asked": rounded(model.correlations_asked),
-        "genetic_correlations_realised": rounded(correlations_of(values.genetic)),
-        **designed,
-        "notes": NOTES | (DESIGN_NOTES if designed else {}),
+        "genetic_correlations_realised": rounded(correlations_of(genetic_values)),
+        "notes": NOTES,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from genialearn import _files
 from genialearn.cohorts.simulate.herd import SimulatedHerd
 from genialearn.cohorts.simulate.record_tables import RecordTables
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
+from genialearn.cohorts.simulate.truth import Truth
 from genialearn.errors import SettingError
 from genialearn.genotypes import fileset, write_bim, write_fam, write_plink, write_vcf
 
@@ -54,17 +56,33 @@ def write_herd(folder: Path, herd: SimulatedHerd) -> None:
         write_vcf(folder / "haplotypes.vcf.gz", herd.haplotypes)
     _write_records(folder, herd.tables)
     _files.write_table(folder / "pedigree.tsv", herd.pedigree)
-    _files.write_text(folder / "traits.toml", "\n".join(_definition(trait, herd.tables) for trait in herd.definitions))
+    write_definitions(folder, herd.definitions, herd.tables.fixed_effects, herd.tables.random_effects)
     truth = folder / "truth"
-    truth.mkdir()
-    _files.write_table(truth / "breeding_values.tsv", herd.truth.breeding_values, digits=DIGITS)
-    _files.write_table(truth / "genetic_values.tsv", herd.truth.genetic_values, digits=DIGITS)
-    _files.write_table(truth / "qtl.tsv", herd.truth.qtl, digits=DIGITS)
-    _files.write_json(truth / "parameters.json", herd.truth.parameters)
+    write_truth(truth, herd.truth)
     if herd.origins:
         _write_origins(truth, herd)
-    if herd.truth.slopes is not None:
-        _files.write_table(truth / "slopes.tsv", herd.truth.slopes, digits=DIGITS)
+
+
+def write_definitions(
+    folder: Path,
+    traits: tuple[TraitDesign, ...],
+    fixed: Callable[[TraitDesign], str],
+    random: Callable[[TraitDesign], str] = lambda trait: "",
+) -> None:
+    """Write `traits.toml`; `fixed` and `random` give a trait's formulas of effects, none where they are empty."""
+    definitions = [_definition(trait, fixed(trait), random(trait)) for trait in traits]
+    _files.write_text(folder / "traits.toml", "\n".join(definitions))
+
+
+def write_truth(folder: Path, truth: Truth) -> None:
+    """Write what is known about simulated animals alone into a folder of its own."""
+    folder.mkdir()
+    _files.write_table(folder / "breeding_values.tsv", truth.breeding_values, digits=DIGITS)
+    _files.write_table(folder / "genetic_values.tsv", truth.genetic_values, digits=DIGITS)
+    _files.write_table(folder / "qtl.tsv", truth.qtl, digits=DIGITS)
+    _files.write_json(folder / "parameters.json", truth.parameters)
+    if truth.slopes is not None:
+        _files.write_table(folder / "slopes.tsv", truth.slopes, digits=DIGITS)
 
 
 def _write_origins(folder: Path, herd: SimulatedHerd) -> None:
@@ -95,14 +113,14 @@ def _write_animals_and_markers(prefix: Path, herd: SimulatedHerd) -> None:
     write_bim(bim, herd.genotypes.markers)
 
 
-def _definition(trait: TraitDesign, tables: RecordTables) -> str:
+def _definition(trait: TraitDesign, fixed: str, random: str) -> str:
     """Return the table of one trait in `traits.toml`."""
     entries = {
         "unit": trait.unit,
         "kind": trait.kind,
         "direction": trait.direction,
-        "fixed": tables.fixed_effects(trait),
-        "random": tables.random_effects(trait),
+        "fixed": fixed,
+        "random": random,
         "group": trait.group,
     }
     described = {key: value for key, value in entries.items() if value or key not in ("fixed", "random")}
