@@ -26,8 +26,8 @@ Design = Annotated[
     Path | None,
     typer.Option(
         "--design", metavar="FILE", show_default=False,
-        help="TOML file with other traits, heritabilities, correlations, repeated records, links or environments; "
-        "docs/simulation.md shows one.",
+        help="TOML file with other traits, correlations, repeated records, links or environments, selection, crosses "
+        "or another chip; docs/simulation.md shows one.",
     ),
 ]  # fmt: skip
 Phased = Annotated[bool, typer.Option("--phased", help="Write haplotypes.vcf.gz as well: which allele came from whom.")]
