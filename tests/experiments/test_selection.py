@@ -95,11 +95,11 @@ def test_same_seed_same_bytes_and_resuming(
 
     def interrupted(folder: RunFolder, key: CellKey, **given: object) -> Failure | None:
         if len(cells_run) == 9:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("as a user does")
         return here(folder, key, **given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(selection, "run_in_process", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="as a user does"):
         run(tmp_path / "again")
     assert 9 == len(cells_run)
     with pytest.raises(InputError, match=r"expected the settings and inputs of the unfinished run there, found a "

@@ -110,7 +110,7 @@ def make_herd(
     checked = HerdSettings(**asdict(settings), design=designed)
     refuse_occupied(folder, force=force)
     display.say(
-        f"simulating {count(settings.animals, 'cow')} x {count(settings.markers, 'marker')} x "
+        f"simulating {count(settings.animals, 'cow')} x {count(checked.markers, 'marker')} x "
         f"{count(len(checked.plan.traits), 'trait')} ({settings.architecture}) into {folder}"
     )
     with display.progress() as progress:

@@ -243,8 +243,7 @@ class WassersteinGAN(_Adversarial):
     window, window_hidden
         Markers a window, 0 for no critics of windows, and the width of their hidden layers.
     epochs, batch, learning_rate
-        Passes over the data, None for 1,000, of more than 1,000 rows as many as see a million; rows a step; and Adam's
-        rate for both.
+        Passes over the data, None as for `GAN`; rows a step; and Adam's rate for both.
     condition_dropout
         Share of rows that train without their conditions.
     seed, threads, device

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from genialearn._arrays import FloatArray, IntArray, StrArray
 from genialearn.cohorts.simulate.genetic_model import GeneticModel
-from genialearn.cohorts.simulate.genome import (
-    Chromosome,
-    Genome,
-    GenomeDesign,
-    Progress,
-    whole_genome,
-    writing_chromosomes,
-)
+from genialearn.cohorts.simulate.genome import Chromosome, Genome, GenomeDesign, Progress, gathered
 from genialearn.cohorts.simulate.lineage import BaseChromosome, Lineage
 from genialearn.cohorts.simulate.meiosis import Couples, gene_drop
 from genialearn.cohorts.simulate.pedigree import Population
@@ -120,9 +112,4 @@ def bred_genome(
         )
         return Chromosome.of(markers, qtl, part.is_major_gene[part.is_qtl], design, streams[chromosome])
 
-    parts = []
-    with ThreadPoolExecutor(threads) as pool, writing_chromosomes(bed) as write:
-        for part in pool.map(drop, range(len(base))):
-            parts.append(write(part))
-            progress("gene drop", len(parts) / len(base))
-    return whole_genome(parts, animals, bed)
+    return gathered(drop, len(base), animals, threads=threads, progress=progress, bed=bed)

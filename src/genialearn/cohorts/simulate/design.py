@@ -269,11 +269,11 @@ def _population(where: str, content: object) -> PopulationDesign:
 def _chip(where: str, content: object) -> ChipDesign:
     names = [item.name for item in fields(Calling)]
     table = Table.of(f"{where}: [chip]", content, ("map", *names))
-    said = {name: table.number(name, 0.0, 1.0) for name in names if name in table.content}
+    said = {name: value for name in names if (value := table.number(name, 0.0, 1.0)) is not None}
     beside = table.text("map")
     return ChipDesign(
         None if beside is None else str(Path(where).parent / beside),
-        Calling(**said) if said else None,  # type: ignore[arg-type]
+        Calling(**said) if said else None,
     )
 
 

@@ -184,16 +184,29 @@ def simulate_genome(
             rng=chromosomal[chromosome],
         )
 
+    return gathered(simulate, len(plans), animals, threads=threads, progress=progress, bed=bed)
+
+
+def gathered(
+    simulate: Callable[[int], Chromosome],
+    n_chromosomes: int,
+    animals: StrArray,
+    *,
+    threads: int,
+    progress: Progress,
+    bed: Path | None,
+) -> Genome:
+    """Return the chromosomes that a function makes as one genome; parameters are those of `simulate_genome`."""
     parts = []
-    with ThreadPoolExecutor(threads) as pool, writing_chromosomes(bed) as write:
-        for part in pool.map(simulate, range(len(plans))):
+    with ThreadPoolExecutor(threads) as pool, _writing(bed) as write:
+        for part in pool.map(simulate, range(n_chromosomes)):
             parts.append(write(part))
-            progress("gene drop", len(parts) / len(plans))
-    return whole_genome(parts, animals, bed)
+            progress("gene drop", len(parts) / n_chromosomes)
+    return _whole(parts, animals, bed)
 
 
 @contextmanager
-def writing_chromosomes(bed: Path | None) -> Iterator[Callable[[Chromosome], Chromosome]]:
+def _writing(bed: Path | None) -> Iterator[Callable[[Chromosome], Chromosome]]:
     """Open what takes the genotypes of one chromosome after the other, and returns what is left to be kept."""
     if bed is None:
         yield lambda part: part
@@ -288,11 +301,13 @@ def _simulate_chromosome(
     def dropped(strands: Strands) -> ByteArray:
         return gene_drop(strands, population.couples, genetic_map, key=key).select(recorded).by_site()
 
-    found, columns = _ascertained(plan, sites, dropped(founders), animals, design=design, rng=rng)
-    origins = [_labelled(founders, breed.founders) for breed in breeds[1:]]
+    found = Ascertained.of(plan, sites, dropped(founders), 2 * len(animals), design=design, rng=rng)
+    chosen = found.chosen
+    markers, qtl = (HaplotypeMatrix(animals, *found.taken(columns)) for columns in (chosen.markers, chosen.qtl))
+    chromosome = Chromosome.of(markers, qtl, chosen.qtl == chosen.major_gene, design, rng)
+    origins = (dropped(_labelled(founders, breed.founders))[chosen.markers] for breed in breeds[1:])
     return replace(
-        found,
-        origins=tuple(HaplotypeMatrix(animals, found.markers, dropped(labels)[columns]) for labels in origins),
+        chromosome, origins=tuple(HaplotypeMatrix(animals, chromosome.markers, origin) for origin in origins)
     )
 
 
@@ -303,36 +318,65 @@ def _labelled(founders: Strands, some: IntArray) -> Strands:
     return Strands(words, founders.n_sites)
 
 
-def _ascertained(
-    plan: SitePlan,
-    sites: FounderSites,
-    derived: ByteArray,
-    animals: StrArray,
-    *,
-    design: GenomeDesign,
-    rng: np.random.Generator,
-) -> tuple[Chromosome, IntArray]:
-    """Return the chip and the QTL, and the columns of the chip.
+@dataclass(frozen=True, eq=False)
+class Ascertained:
+    """The candidate sites of one chromosome, and which of them are markers and QTL.
 
-    Given are bits for derived alleles with sites as rows, shape (sites, bytes).
+    Parameters
+    ----------
+    chromosome
+        Its number, from 1.
+    positions
+        Shape (sites,).
+    derived
+        Bits for derived alleles with sites as rows, shape (sites, bytes).
+    chosen
+        The columns of the chip and of the QTL.
+    counted, other
+        Alleles, shape (sites,).
+    derived_is_counted
+        Shape (sites,).
     """
-    n_qtl, n_haplotypes = int(share_out(design.n_qtl)[plan.chromosome - 1]), 2 * len(animals)
-    frequencies = chip.minor_allele_frequencies(ones(derived) / n_haplotypes)
-    chosen = chip.ascertain(
-        sites.purposes, frequencies, n_qtl, qtl_on_chip=design.qtl_on_chip, rng=rng, wanted=plan.chip
-    )
-    counted, other, derived_is_counted = chip.random_alleles(len(sites.positions), rng)
 
-    def taken(columns: IntArray) -> HaplotypeMatrix:
-        swaps = np.where(derived_is_counted[columns], 0, 255).astype(np.uint8)
-        sites_map = chip.site_map(plan.chromosome, sites.positions[columns], counted[columns], other[columns])
-        return HaplotypeMatrix(animals, sites_map, derived[columns] ^ swaps[:, None])
+    chromosome: int
+    positions: IntArray
+    derived: ByteArray
+    chosen: chip.Ascertained
+    counted: StrArray
+    other: StrArray
+    derived_is_counted: BoolArray
 
-    markers, qtl = taken(chosen.markers), taken(chosen.qtl)
-    return Chromosome.of(markers, qtl, chosen.qtl == chosen.major_gene, design, rng), chosen.markers
+    @classmethod
+    def of(
+        cls,
+        plan: SitePlan,
+        sites: FounderSites,
+        derived: ByteArray,
+        n_haplotypes: int,
+        *,
+        design: GenomeDesign,
+        rng: np.random.Generator,
+    ) -> Ascertained:
+        """Return which sites are chosen by the frequencies of derived alleles among so many haplotypes."""
+        chosen = chip.ascertain(
+            sites.purposes,
+            chip.minor_allele_frequencies(ones(derived) / n_haplotypes),
+            int(share_out(design.n_qtl)[plan.chromosome - 1]),
+            qtl_on_chip=design.qtl_on_chip,
+            rng=rng,
+            wanted=plan.chip,
+        )
+        alleles = chip.random_alleles(len(sites.positions), rng)
+        return cls(plan.chromosome, sites.positions, derived, chosen, *alleles)
+
+    def taken(self, columns: IntArray) -> tuple[MarkerMap, ByteArray]:
+        """Return some sites and bits for their counted alleles, shape (sites, bytes)."""
+        swaps = np.where(self.derived_is_counted[columns], 0, 255).astype(np.uint8)
+        named = (self.positions[columns], self.counted[columns], self.other[columns])
+        return chip.site_map(self.chromosome, *named), self.derived[columns] ^ swaps[:, None]
 
 
-def whole_genome(chromosomes: list[Chromosome], animals: StrArray, bed: Path | None) -> Genome:
+def _whole(chromosomes: list[Chromosome], animals: StrArray, bed: Path | None) -> Genome:
     """Return chromosomes as one genome, genotypes from the file to which they were written if there is one."""
     markers = joined_maps([chromosome.markers for chromosome in chromosomes])
     qtl_map = joined_maps([chromosome.qtl.map for chromosome in chromosomes])

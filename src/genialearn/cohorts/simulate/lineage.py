@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genialearn._arrays import BoolArray, Int8Array, IntArray, StrArray
-from genialearn.cohorts.simulate import chip
 from genialearn.cohorts.simulate.founders import FounderSites, founder_haplotypes
 from genialearn.cohorts.simulate.genome import (
+    Ascertained,
     GenomeDesign,
     Progress,
     chromosome_streams,
@@ -25,9 +25,9 @@ from genialearn.cohorts.simulate.genome import (
     site_plans,
 )
 from genialearn.cohorts.simulate.history import pass_through, random_couples
-from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS, MORGANS_PER_BASE, SitePlan, morgans, share_out
+from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS, MORGANS_PER_BASE, SitePlan, morgans
 from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, born
-from genialearn.cohorts.simulate.strands import Strands, ones
+from genialearn.cohorts.simulate.strands import Strands
 from genialearn.genotypes import HaplotypeMatrix, MarkerMap, PackedGenotypes
 
 
@@ -109,27 +109,17 @@ def _base_chromosome(
     genetic_map = GeneticMap(morgans(sites.positions), plan.length * MORGANS_PER_BASE)
     oldest = Strands.of(founder_haplotypes(sites, design.sizes[0], rng))
     base = pass_through(oldest, generations, genetic_map, rng)
-    by_site = base.by_site()
-    frequencies = ones(by_site) / (2 * base.n_animals)
-    n_qtl = int(share_out(design.n_qtl)[plan.chromosome - 1])
-    chosen = chip.ascertain(
-        sites.purposes,
-        chip.minor_allele_frequencies(frequencies),
-        n_qtl,
-        qtl_on_chip=design.qtl_on_chip,
-        rng=rng,
-        wanted=plan.chip,
-    )
-    counted, other, derived_is_counted = chip.random_alleles(len(sites.positions), rng)
+    found = Ascertained.of(plan, sites, base.by_site(), 2 * base.n_animals, design=design, rng=rng)
+    chosen = found.chosen
     columns = np.union1d(chosen.markers, chosen.qtl)
-    swaps = np.where(derived_is_counted[columns], 0, 255).astype(np.uint8)
+    sites_map, bits = found.taken(columns)
     return BaseChromosome(
-        chip.site_map(plan.chromosome, sites.positions[columns], counted[columns], other[columns]),
+        sites_map,
         np.isin(columns, chosen.markers),
         np.isin(columns, chosen.qtl),
         columns == (-1 if chosen.major_gene is None else chosen.major_gene),
         GeneticMap(genetic_map.positions[columns], genetic_map.length),
-        Strands.of_sites(by_site[columns] ^ swaps[:, None], base.n_animals),
+        Strands.of_sites(bits, base.n_animals),
     )
 
 
@@ -190,8 +180,9 @@ class Lineage:
         """Return copies of the counted alleles of the QTL, shape (animals, qtl)."""
         parts = []
         for part, strands in zip(self._base, self._strands, strict=True):
-            alleles = strands.select(animals).alleles()[:, part.is_qtl]
-            parts.append((alleles[0::2] + alleles[1::2]).view(np.int8))
+            bits = strands.select(animals).by_site()[part.is_qtl]
+            alleles = np.unpackbits(bits, axis=1, count=2 * len(animals), bitorder="little").view(np.int8)
+            parts.append((alleles[:, 0::2] + alleles[:, 1::2]).T)
         return np.concatenate(parts, axis=1)
 
     def haplotypes(self, animals: IntArray, ids: StrArray) -> HaplotypeMatrix:
@@ -209,4 +200,4 @@ class Lineage:
 
 def chromosome_keys(rng: np.random.Generator) -> list[int]:
     """Return a seed of gametes for each chromosome."""
-    return rng.integers(0, 2**63 - 1, len(CHROMOSOME_LENGTHS)).tolist()  # type: ignore[no-any-return]
+    return [int(key) for key in rng.integers(0, 2**63 - 1, len(CHROMOSOME_LENGTHS))]

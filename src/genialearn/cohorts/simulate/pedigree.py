@@ -298,13 +298,10 @@ def _mated(
 ) -> tuple[IntArray, int]:
     """Return the dams of sons and then those of heifers, given how many heifers and bulls there shall be."""
     n_heifers, n_bulls = numbers
-    pure = cows[growing.pure[cows]]
     if growing.breeder is None:
         order = rng.permutation(cows)
-        order = order if len(pure) == len(cows) else order[np.argsort(~growing.pure[order], kind="stable")]
-        dams, rest = order[:n_bulls], order[n_bulls:]
-        rest = rest if len(pure) == len(cows) else rng.permutation(rest)
-        return np.concatenate([dams, rest[:n_heifers]]), n_bulls
+        dams = order[np.argsort(~growing.pure[order], kind="stable")][:n_bulls]  # pure cows first
+        return np.concatenate([dams, order[~np.isin(order, dams)][:n_heifers]]), n_bulls
     best = _best(growing, cows, max(n_bulls, round(design.bull_dams * len(cows))))
     dams = rng.choice(best, n_bulls * design.sons_per_bull)
     return np.concatenate([dams, rng.permutation(cows)[:n_heifers]]), len(dams)
