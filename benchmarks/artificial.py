@@ -19,6 +19,7 @@ first row is that of real animals.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,7 @@ from tables import markdown
 from genialearn._arrays import as_ids
 from genialearn.cohorts import Cohort, CohortFiles, read_genotyped
 from genialearn.experiments.generation import held_out
-from genialearn.genotypes import HaplotypeMatrix, MarkerMap, read_plink, write_vcf
+from genialearn.genotypes import HaplotypeMatrix, MarkerMap, read_plink, write_plink, write_vcf
 
 DEFAULT = (
     "independent",
@@ -131,9 +132,15 @@ def written(arguments: argparse.Namespace, seed: int) -> tuple[Path, Path]:
     holdout.write_text("".join(f"{name}\n" for name in cohort.animals[out]))
     if (arguments.data / "haplotypes.vcf.gz").exists() and not arguments.inner:
         return arguments.data, holdout
-    real = arguments.out / f"real-{seed}.vcf.gz"
     assert cohort.haplotypes is not None, "it was read so"
-    write_vcf(real, cohort.haplotypes)
+    if not (arguments.data / "pedigree.tsv").exists():
+        write_vcf(arguments.out / f"real-{seed}.vcf.gz", cohort.haplotypes)
+        return arguments.out / f"real-{seed}.vcf.gz", holdout
+    real = arguments.out / f"real-{seed}"
+    real.mkdir(exist_ok=True)
+    write_plink(real / "genotypes", cohort.haplotypes.genotypes())
+    write_vcf(real / "haplotypes.vcf.gz", cohort.haplotypes)
+    shutil.copy(arguments.data / "pedigree.tsv", real)
     return real, holdout
 
 

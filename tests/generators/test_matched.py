@@ -13,9 +13,9 @@ import pytest
 from genialearn._arrays import FloatArray, Int8Array
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, SettingError
-from genialearn.generators import matched
 from genialearn.generators.copying import Copying
 from genialearn.generators.matched import MatchedCopying
+from genialearn.generators.matched_walk import Panel, Wanted, Worth, walk
 from genialearn.generators.prefix_order import prefix_ordered
 from genialearn.generators.streams import following, stream, uniform
 from genialearn.genotypes import HaplotypeMatrix, dosages
@@ -27,7 +27,7 @@ from phased_cohorts import map_of, phased, phased_cohort
 TRAITS = ["milk", "fat", "stature"]
 
 
-def slow_walk(panel: matched._Panel, worth: matched._Worth, wanted: matched._Wanted, key: np.uint64) -> Int8Array:
+def slow_walk(panel: Panel, worth: Worth, wanted: Wanted, key: np.uint64) -> Int8Array:
     """The plain twin: sorts all prefixes anew at every marker, and follows one chain after the other."""
     n_markers, n_haplotypes = panel.alleles.shape
     at_first, places = np.argsort(panel.order), panel.places
@@ -97,10 +97,10 @@ class TestWalk:
         alleles = (rng.random((n_markers, n_haplotypes)) < rng.uniform(0.2, 0.8, (n_markers, 1))).astype(np.int8)
         changes = np.append(1.0, rng.uniform(0, 1, n_markers - 1))
         places = rng.standard_normal((n_haplotypes, 2)).astype(np.float32)
-        panel = matched._Panel(alleles, changes, np.float64(error), places, rng.permutation(n_haplotypes))
+        panel = Panel(alleles, changes, np.float64(error), places, rng.permutation(n_haplotypes))
         effects = rng.standard_normal((n_markers, n_traits)).astype(np.float32)
-        worth = matched._Worth(effects, np.minimum(np.arange(n_markers) + rng.integers(1, 4), n_markers))
-        wanted = matched._Wanted(
+        worth = Worth(effects, np.minimum(np.arange(n_markers) + rng.integers(1, 4), n_markers))
+        wanted = Wanted(
             rng.integers(0, n_haplotypes, n_chains),
             rng.integers(0, n_haplotypes, (n_chains, 5)),
             rng.standard_normal((n_chains, n_traits)).astype(np.float32),
@@ -108,7 +108,7 @@ class TestWalk:
         )
 
         found = np.empty((n_chains, n_markers), dtype=np.int8, order="F")
-        matched._walk(panel, worth, wanted, np.uint64(7), found.T)
+        walk(panel, worth, wanted, np.uint64(7), found.T)
 
         np.testing.assert_array_equal(slow_walk(panel, worth, wanted, np.uint64(7)), found.T)
 
@@ -117,7 +117,7 @@ class TestWhatIsCopied:
     def test_without_changes_a_training_haplotype_on_each_chromosome(self) -> None:
         training = phased_cohort().canonical()
         assert training.haplotypes is not None
-        generator = MatchedCopying(rate=1e-6, error=0.0).fit(training)
+        generator = MatchedCopying(rate=1e-6, error=0.0, smallest_family=0).fit(training)
         drawn, real = generator.sample(40, rng=np.random.default_rng(1)).alleles(), training.haplotypes.alleles()
 
         for chromosome in (slice(0, 30), slice(30, 50), slice(50, 60)):
@@ -144,7 +144,11 @@ class TestWhatIsCopied:
         known = {row.tobytes() for row in training.haplotypes.alleles()}
         copies = []
         for rate in (0.01, 3.0):
-            drawn = MatchedCopying(rate=rate, error=0.0).fit(training).sample(200, rng=np.random.default_rng(1))
+            drawn = (
+                MatchedCopying(rate=rate, error=0.0, smallest_family=0)
+                .fit(training)
+                .sample(200, rng=np.random.default_rng(1))
+            )
             copies.append(np.mean([row.tobytes() in known for row in drawn.alleles()]))
 
         assert copies[0] > 0.5
@@ -185,6 +189,40 @@ class TestWhatIsCopied:
         assert clean + 0.01 < found < 0.06
 
 
+class TestFamilies:
+    def test_animals_that_are_alike_on_one_chromosome_are_alike_on_others(self) -> None:
+        training = phased_cohort(n_animals=300, sizes=(60, 60))
+        real = _likeness(training.haplotypes)
+        found = []
+        for smallest in (5, 0):
+            generator = MatchedCopying(smallest_family=smallest, spread=0.0).fit(training)
+            drawn = [generator.sample(300, rng=np.random.default_rng(seed)) for seed in range(4)]
+            found.append(np.mean([_likeness(haplotypes) for haplotypes in drawn]))
+
+        assert 0.6 * real < found[0] < 1.5 * real
+        assert abs(found[1]) < 0.2 * real
+
+    def test_without_a_pedigree_there_are_none(self) -> None:
+        training = replace(phased_cohort(), pedigree=None)
+        one, other = (MatchedCopying(smallest_family=n).fit(training).sample(9, rng=_seeded()) for n in (5, 0))
+
+        assert np.array_equal(one.alleles(), other.alleles())
+
+
+def _seeded() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+def _likeness(haplotypes: HaplotypeMatrix | None) -> float:
+    """Return the covariance, over pairs of animals, of relationships on two chromosomes of 60 markers each."""
+    assert haplotypes is not None
+    values = dosages(haplotypes.genotypes()).astype(np.float64)
+    values -= values.mean(axis=0)
+    pairs = np.tri(len(values), k=-1, dtype=bool)
+    first, second = ((part @ part.T)[pairs] for part in (values[:, :60], values[:, 60:]))
+    return float(np.cov(first, second)[0, 1])
+
+
 class TestConditions:
     @pytest.mark.parametrize("settings", [{}, {"spread": 0.0}])
     def test_three_values_at_once_are_followed(self, settings: dict[str, Any]) -> None:
@@ -220,7 +258,15 @@ def _values(animals: HaplotypeMatrix, effects: FloatArray) -> FloatArray:
 
 class TestSettings:
     @pytest.mark.parametrize(
-        ("name", "value"), [("rate", 0.0), ("candidates", 0), ("spread", -1.0), ("error", 0.7), ("guidance", -1.0)]
+        ("name", "value"),
+        [
+            ("rate", 0.0),
+            ("candidates", 0),
+            ("spread", -1.0),
+            ("error", 0.7),
+            ("guidance", -1.0),
+            ("smallest_family", -1),
+        ],
     )
     def test_out_of_range(self, name: str, value: float) -> None:
         with pytest.raises(SettingError, match=name):

@@ -28,3 +28,5 @@ def test_nearest_rows() -> None:
 
     np.testing.assert_array_equal(np.argsort(distances, axis=1)[:, :7], nearest_rows(places, 7))
     assert (50, 50) == nearest_rows(places, 80).shape
+    some = np.arange(0, 50, 3)
+    np.testing.assert_array_equal(some[np.argsort(distances[:, some], axis=1)[:, :7]], nearest_rows(places, 7, some))

@@ -35,7 +35,7 @@ CATALOGUE: Mapping[str, Entry[GenotypeGenerator]] = {
         "genialearn.generators.matched",
         "MatchedCopying",
         "copying",
-        "mosaics whose pieces change to haplotypes that have matched for longest; needs phased genotypes",
+        "gametes of known sires, and mosaics whose pieces change to what has long been alike; needs phased genotypes",
     ),
     "boltzmann": Entry(
         "genialearn.generators.boltzmann",

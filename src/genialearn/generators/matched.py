@@ -7,19 +7,17 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from numba import njit, prange
-from numpy.typing import NDArray
 
-from genialearn._arrays import Float32Array, FloatArray, Int8Array, IntArray
+from genialearn._arrays import BoolArray, Float32Array, FloatArray, Int8Array, IntArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.generators import li_stephens
 from genialearn.generators.chromosomes import Chromosome, chromosomes_of
-from genialearn.generators.exponential import exp32
 from genialearn.generators.generator import haplotypes_of
-from genialearn.generators.prefix_order import prefix_ordered
+from genialearn.generators.matched_walk import Panel, Wanted, Worth, walk
 from genialearn.generators.principal_axes import PrincipalAxes, nearest_rows
-from genialearn.generators.streams import following, new_key, stream, uniform
+from genialearn.generators.sires import Sires
+from genialearn.generators.streams import new_key
 from genialearn.generators.tilted import TiltedGenerator
 from genialearn.genotypes import HaplotypeMatrix
 
@@ -30,10 +28,30 @@ _RATE, _CANDIDATES = {False: 4.0, True: 2.0}, {False: 4, True: 40}
 _PULLED = 16
 """So many times as many candidates where some value is asked for: among few there is little to choose."""
 
-_REORDERED = {"reassoc", "contract", "nsz"}
 
-_TOGETHER = 256
-"""Chains that a thread advances at a time."""
+class _Chains(NamedTuple):
+    """Of each mosaic: whose place it has (chains,), by what it is pulled (chains, traits), and whether (chains,)."""
+
+    places: IntArray
+    pulls: Float32Array
+    pulled: BoolArray
+
+
+class _Donors(NamedTuple):
+    """Haplotypes that are copied, (some,), and which of them are near to each place, (places, near) or no column."""
+
+    haplotypes: IntArray
+    near: IntArray
+
+    def order(self, rng: np.random.Generator) -> IntArray:
+        """Return them in random order."""
+        return self.haplotypes[rng.permutation(len(self.haplotypes))]
+
+    def first(self, places: IntArray, n_first: int, rng: np.random.Generator) -> IntArray:
+        """Return what the chains of some places (chains,) may begin with, shape (chains, candidates)."""
+        if self.near.shape[1]:
+            return np.ascontiguousarray(self.near[places])
+        return self.haplotypes[rng.integers(0, len(self.haplotypes), (len(places), n_first))]
 
 
 class MatchedCopying(TiltedGenerator):
@@ -51,9 +69,13 @@ class MatchedCopying(TiltedGenerator):
     preferred with exp(-d^2 / 2 spread^2) of their distance to it. The animal itself gives nothing. Asked for values of
     traits, candidates, sixteen times as many, are preferred by what the stretch that follows adds to them (see `tilt`).
 
+    Families are those of the pedigree, where there is one: haplotypes that the random animal has from a sire with some
+    offspring, its own or its dam's or her dam's, aren't mosaics but new gametes of that sire, whose haplotypes his
+    offspring tell (see `sires`). The rest are mosaics, and so are animals that values of traits are asked of.
+
     Fitting costs the principal axes and, where `error` isn't given, about 35 values of a likelihood; sampling
-    O(haplotypes) a marker, and O(candidates x axes) a change of the donor. Memory: the panel at one bit an allele, and
-    one chromosome at a byte.
+    O(haplotypes) a marker, and O(candidates x axes) a change of the donor. Memory: the panel at one bit an allele, the
+    haplotypes of sires at a byte, and those of one chromosome.
 
     Parameters
     ----------
@@ -70,6 +92,8 @@ class MatchedCopying(TiltedGenerator):
         and 0 where there is a single chromosome.
     error
         Probability that an allele is copied wrongly; None for what the copying model finds among training animals.
+    smallest_family
+        Offspring among the training animals by which a sire is known, at least two. 0 for no families.
     guidance
         By what the strength of conditions is multiplied.
     seed
@@ -93,6 +117,7 @@ class MatchedCopying(TiltedGenerator):
         candidates: int | None = None,
         spread: float | None = None,
         error: float | None = None,
+        smallest_family: int = 5,
         guidance: float = 1.0,
         seed: int = 1,
     ) -> None:
@@ -100,6 +125,7 @@ class MatchedCopying(TiltedGenerator):
         self.candidates = candidates
         self.spread = spread
         self.error = error
+        self.smallest_family = smallest_family
         self.guidance = guidance
         self.seed = seed
 
@@ -124,8 +150,11 @@ class MatchedCopying(TiltedGenerator):
         self.candidates_ = candidates + candidates % 2
         self.error_ = _error(panel, self._chromosomes) if self.error is None else self.error
         rng = np.random.default_rng([self.seed, 9])
-        self._places, self._near = self._placed(panel, rng)
-        self._panel = panel
+        self._sires = Sires.of(cohort, panel, self._chromosomes, self.smallest_family)
+        self._panel = self._sires.panel
+        self._places = self._placed(rng)
+        self._everybody = self._donors(np.arange(len(panel)))
+        self._population = self._donors(self._sires.population) if self._sires.known else self._everybody
         self._recorded, self._tilt = replace(cohort, haplotypes=None), None
         self.markers_ = panel.markers
         return self
@@ -140,17 +169,19 @@ class MatchedCopying(TiltedGenerator):
             check_between("spread", self.spread, 0.0, 100.0)
         if self.error is not None:
             check_between("error", self.error, 0.0, 0.5)
+        check_at_least("smallest_family", self.smallest_family, 0)
 
-    def _placed(self, panel: HaplotypeMatrix, rng: np.random.Generator) -> tuple[Float32Array, IntArray]:
-        """Return places in units of the spread (haplotypes, axes), and who is nearest to each, (haplotypes, near).
-
-        Without places both have no columns.
-        """
+    def _placed(self, rng: np.random.Generator) -> FloatArray:
+        """Return places in units of the spread (haplotypes, axes), without columns where there are none."""
         if self.spread_ == 0:
-            return np.zeros((len(panel), 0), dtype=np.float32), np.zeros((len(panel), 0), dtype=np.int64)
-        scores = PrincipalAxes.of(panel, rng).scores(panel)
-        unit = self.spread_ * max(float(scores[:, 0].std()), 1e-12)
-        return (scores / unit).astype(np.float32), nearest_rows(scores, self.candidates_ + 2)
+            return np.zeros((len(self._panel), 0))
+        scores = PrincipalAxes.of(self._panel, rng).scores(self._panel)
+        return scores / (self.spread_ * max(float(scores[:, 0].std()), 1e-12))
+
+    def _donors(self, haplotypes: IntArray) -> _Donors:
+        if self.spread_ == 0:
+            return _Donors(haplotypes, np.zeros((len(self._panel), 0), dtype=np.int64))
+        return _Donors(haplotypes, nearest_rows(self._places, self.candidates_ + 2, haplotypes))
 
     def sample(
         self, n_animals: int, *, conditions: pd.DataFrame | None = None, rng: np.random.Generator
@@ -174,28 +205,48 @@ class MatchedCopying(TiltedGenerator):
 
     def _drawn_pairs(self, effects: FloatArray, strengths: FloatArray, rng: np.random.Generator) -> Int8Array:
         out = np.empty((2 * len(strengths), len(self.markers_)), dtype=np.int8, order="F")
-        places = (2 * self._some_animals(len(strengths), rng)[:, None] + np.arange(2)).ravel()
-        pulls = np.repeat(strengths, 2, axis=0).astype(np.float32)
-        candidates = np.where(pulls.any(axis=1), _PULLED, 1) * self.candidates_
+        animals, is_pulled = self._some_animals(len(strengths), rng), (strengths != 0).any(axis=1)
+        lines = self._sires.lines_of(animals, alone=is_pulled)
+        pulls = strengths[lines.animals].astype(np.float32)
+        chains = _Chains(2 * animals[lines.animals] + lines.sides, pulls, is_pulled[lines.animals])
+        streams = rng, rng.spawn(1)[0]  # of the free and of those that are pulled, who change nothing for the free
         for chromosome in self._chromosomes:
-            alleles = np.ascontiguousarray(self._panel.alleles(chromosome.columns).T)
-            order = rng.permutation(len(self._panel))
-            panel = _Panel(alleles, self._changes(chromosome), np.float64(self.error_), self._places, order)
-            worth = _Worth(effects[chromosome.columns].astype(np.float32), self._stretches(chromosome))
-            wanted = _Wanted(places, self._first(places, rng), pulls, candidates)
-            _walk(panel, worth, wanted, new_key(rng), out[:, chromosome.columns].T)
+            drawn = out[:, chromosome.columns].T
+            own = effects[chromosome.columns].astype(np.float32)
+            if self._sires.known:
+                mosaics = np.empty((len(drawn), len(pulls)), dtype=np.int8)
+                self._copy(chromosome, own, chains, streams, mosaics)
+                self._sires.recombine(chromosome, lines, mosaics, rng, drawn)
+            else:
+                self._copy(chromosome, own, chains, streams, drawn)
         return out
+
+    def _copy(
+        self,
+        chromosome: Chromosome,
+        effects: Float32Array,
+        chains: _Chains,
+        streams: tuple[np.random.Generator, np.random.Generator],
+        out: Int8Array,
+    ) -> None:
+        """Write the mosaics of chains on one chromosome, `out` (markers, chains)."""
+        alleles = np.ascontiguousarray(self._panel.alleles(chromosome.columns).T)
+        places, worth = self._places.astype(np.float32), Worth(effects, self._stretches(chromosome))
+        for is_pulled in np.unique(chains.pulled):
+            donors, rng = (self._everybody, streams[1]) if is_pulled else (self._population, streams[0])
+            rows = np.flatnonzero(chains.pulled == is_pulled)
+            panel = Panel(alleles, self._changes(chromosome), np.float64(self.error_), places, donors.order(rng))
+            candidates = self.candidates_ * (_PULLED if is_pulled else 1)
+            first = donors.first(chains.places[rows], self.candidates_ + 2, rng)
+            wanted = Wanted(chains.places[rows], first, chains.pulls[rows], np.full(len(rows), candidates))
+            some = np.empty((len(out), len(rows)), dtype=np.int8)
+            walk(panel, worth, wanted, new_key(rng), some)
+            out[:, rows] = some
 
     def _some_animals(self, n_animals: int, rng: np.random.Generator) -> IntArray:
         """Return training animals, each as often as any other or once more, in random order."""
         n_all = len(self._panel.animals)
         return np.concatenate([rng.permutation(n_all) for _ in range(-(-n_animals // n_all))])[:n_animals]
-
-    def _first(self, places: IntArray, rng: np.random.Generator) -> IntArray:
-        """Return what each chain may begin with, shape (chains, candidates)."""
-        if self._near.shape[1]:
-            return np.ascontiguousarray(self._near[places])
-        return rng.integers(0, len(self._panel), (len(places), self.candidates_ + 2))
 
     def _changes(self, chromosome: Chromosome) -> FloatArray:
         """Return the probability that the donor changes before each marker, shape (markers,)."""
@@ -212,205 +263,3 @@ def _error(panel: HaplotypeMatrix, chromosomes: list[Chromosome]) -> float:
     longest = max(chromosomes, key=len)
     part = panel.select(markers=longest.columns)
     return li_stephens.estimated(part, chromosomes_of(part.markers)).error
-
-
-class _Panel(NamedTuple):
-    """One chromosome of the training haplotypes.
-
-    Alleles (markers, haplotypes), probabilities that the donor changes before each marker (markers,), that of an error,
-    places (haplotypes, axes), and the order of haplotypes before the first marker (haplotypes,).
-    """
-
-    alleles: Int8Array
-    changes: FloatArray
-    error: np.float64
-    places: Float32Array
-    order: IntArray
-
-
-class _Worth(NamedTuple):
-    """Effects of alleles (markers, traits), and where the stretch ends that begins at a marker (markers,)."""
-
-    effects: Float32Array
-    ends: IntArray
-
-
-class _Wanted(NamedTuple):
-    """Of each chain: whose place it has (chains,), what it may begin with (chains, some), pulls (chains, traits).
-
-    And how many haplotypes its donor may be followed by (chains,).
-    """
-
-    places: IntArray
-    first: IntArray
-    pulls: Float32Array
-    candidates: IntArray
-
-
-class _Donors(NamedTuple):
-    """Haplotypes at a marker: places (haplotypes, axes), values of the stretch (haplotypes, traits), order, ranks."""
-
-    places: Float32Array
-    values: Float32Array
-    order: IntArray
-    ranks: IntArray
-
-
-class _Chains(NamedTuple):
-    """Who each chain copies, and its stream of random numbers (chains,)."""
-
-    donors: IntArray
-    states: NDArray[np.uint64]
-
-
-class _Among(NamedTuple):
-    """Haplotypes that one is chosen from, and room for their weights."""
-
-    haplotypes: IntArray
-    weights: Float32Array
-
-
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def _walk(panel: _Panel, worth: _Worth, wanted: _Wanted, key: np.uint64, out: Int8Array) -> None:
-    """Draw one chromosome of all chains, `out` (markers, chains).
-
-    Arrays that are changed are changed by functions that are called: parallel code may lose what is written to members
-    of tuples here.
-    """
-    n_markers, n_haplotypes = panel.alleles.shape
-    n_chains = len(wanted.places)
-    order = panel.order
-    ranks = np.empty(n_haplotypes, dtype=np.int64)
-    values = np.zeros((n_haplotypes, worth.effects.shape[1]), dtype=np.float32)
-    chains = _Chains(np.empty(n_chains, dtype=np.int64), _streams(key, n_chains))
-    for marker in range(n_markers):
-        _value_stretch(panel.alleles, worth, marker, values)
-        _rank(order, ranks)
-        everybody = _Donors(panel.places, values, order, ranks)
-        for block in prange((n_chains + _TOGETHER - 1) // _TOGETHER):
-            some = block * _TOGETHER, min((block + 1) * _TOGETHER, n_chains)
-            _change(everybody, wanted, chains, some, (marker == 0, panel.changes[marker]))
-            _copy(panel, chains, some, marker, out)
-        order = prefix_ordered(order, panel.alleles[marker])
-
-
-@njit  # type: ignore[untyped-decorator]
-def _change(
-    everybody: _Donors, wanted: _Wanted, chains: _Chains, some: tuple[int, int], when: tuple[bool, float]
-) -> None:
-    """Let donors of some chains be followed by others; `when`: whether the marker is the first, and the probability."""
-    n_all = len(everybody.order)
-    most = max(min(wanted.candidates[some[0] : some[1]].max() + 1, n_all), wanted.first.shape[1])
-    among = _Among(np.empty(most, dtype=np.int64), np.empty(most, dtype=np.float32))
-    is_first, probability = when
-    for chain in range(some[0], some[1]):
-        state = following(chains.states[chain])
-        if uniform(state) < probability:
-            if is_first:
-                n_among = wanted.first.shape[1]
-                among.haplotypes[:n_among] = wanted.first[chain]
-            else:
-                n_near = min(wanted.candidates[chain] + 1, n_all)
-                n_among = _matching(everybody, chains.donors[chain], n_near, among.haplotypes)
-            _weigh(everybody, wanted, chain, among, n_among)
-            state = following(state)
-            chains.donors[chain] = among.haplotypes[_drawn(among.weights[:n_among], uniform(state))]
-        chains.states[chain] = state
-
-
-@njit  # type: ignore[untyped-decorator]
-def _copy(panel: _Panel, chains: _Chains, some: tuple[int, int], marker: int, out: Int8Array) -> None:
-    """Copy the alleles of some chains' donors, with errors."""
-    for chain in range(some[0], some[1]):
-        allele = panel.alleles[marker, chains.donors[chain]]
-        if panel.error > 0:
-            chains.states[chain] = following(chains.states[chain])
-            if uniform(chains.states[chain]) < panel.error:
-                allele = 1 - allele
-        out[marker, chain] = allele
-
-
-@njit  # type: ignore[untyped-decorator]
-def _streams(key: np.uint64, n_chains: int) -> NDArray[np.uint64]:
-    out = np.empty(n_chains, dtype=np.uint64)
-    for chain in range(n_chains):
-        out[chain] = stream(key, chain)
-    return out
-
-
-@njit  # type: ignore[untyped-decorator]
-def _rank(order: IntArray, ranks: IntArray) -> None:
-    """Put the place of each haplotype in an order into `ranks`."""
-    for rank in range(len(order)):
-        ranks[order[rank]] = rank
-
-
-@njit  # type: ignore[untyped-decorator]
-def _value_stretch(alleles: Int8Array, worth: _Worth, marker: int, values: Float32Array) -> None:
-    """Bring values (haplotypes, traits) from the stretch that began a marker earlier to the one that begins here."""
-    n_traits = worth.effects.shape[1]
-    if n_traits == 0:
-        return
-    for trait in range(n_traits):
-        if marker > 0:
-            _add_effect(alleles[marker - 1], -worth.effects[marker - 1, trait], values, trait)
-        for entered in range(worth.ends[marker - 1] if marker > 0 else 0, worth.ends[marker]):
-            _add_effect(alleles[entered], worth.effects[entered, trait], values, trait)
-
-
-@njit  # type: ignore[untyped-decorator]
-def _add_effect(alleles: Int8Array, effect: np.float32, values: Float32Array, trait: int) -> None:
-    for haplotype in range(len(alleles)):
-        values[haplotype, trait] += effect * alleles[haplotype]
-
-
-@njit  # type: ignore[untyped-decorator]
-def _matching(everybody: _Donors, donor: int, n_near: int, among: IntArray) -> int:
-    """Put the haplotypes of nearest rank to a donor's into `among`, itself left out, and return how many they are."""
-    own = everybody.ranks[donor]
-    first = min(max(own - n_near // 2, 0), len(everybody.order) - n_near)
-    found = 0
-    for rank in range(first, first + n_near):
-        if rank != own:
-            among[found] = everybody.order[rank]
-            found += 1
-    return found
-
-
-@njit(fastmath=_REORDERED)  # type: ignore[untyped-decorator]
-def _weigh(everybody: _Donors, wanted: _Wanted, chain: int, among: _Among, n_among: int) -> None:
-    """Put into weights how much rather each haplotype is taken: near to the chain's place, and of high values.
-
-    The animal whose place it is has none where there is any other.
-    """
-    weights, place = among.weights[:n_among], wanted.places[chain]
-    highest, is_other = np.float32(-np.inf), False
-    for i in range(n_among):
-        haplotype, logit = among.haplotypes[i], np.float32(0.0)
-        for axis in range(everybody.places.shape[1]):
-            distance = everybody.places[haplotype, axis] - everybody.places[place, axis]
-            logit -= np.float32(0.5) * distance * distance
-        for trait in range(wanted.pulls.shape[1]):
-            logit += wanted.pulls[chain, trait] * everybody.values[haplotype, trait]
-        weights[i] = logit
-        if haplotype // 2 != place // 2:
-            highest, is_other = max(highest, logit), True
-    if not is_other:
-        weights[:] = np.float32(1.0)
-        return
-    for i in range(n_among):
-        weights[i] = exp32(min(weights[i] - highest, np.float32(0.0)))
-    for i in range(n_among):
-        if among.haplotypes[i] // 2 == place // 2:
-            weights[i] = np.float32(0.0)
-
-
-@njit  # type: ignore[untyped-decorator]
-def _drawn(weights: Float32Array, number: float) -> int:
-    """Return which one is chosen with these weights by a number from 0 to below 1."""
-    left = np.float32(number) * weights.sum()
-    for i in range(len(weights) - 1):
-        if left < weights[i]:
-            return i
-        left -= weights[i]
-    return len(weights) - 1

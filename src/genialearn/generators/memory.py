@@ -28,6 +28,9 @@ _HELD, _TURNED = 0.6, 5.0
 _TURNED_DOSAGES = 2.5
 """The latter of genotypes without phase."""
 
+_OFFSPRING = 20
+"""Of a sire in the training, on average."""
+
 _SQUARES = 6
 """Matrices (markers, markers) of a block while a copula is fitted."""
 
@@ -129,6 +132,14 @@ def _copying(generator: Any, sizes: Sizes) -> int:
     return panel + 4 * sizes.n_training * sizes.longest + turned_bytes(sizes)
 
 
+def _matched_copying(generator: Any, sizes: Sizes) -> int:
+    """Count haplotypes of sires beside, of offspring as in a dairy herd, and mosaics that they are recombined with."""
+    if not generator.smallest_family:
+        return _copying(generator, sizes)
+    sires = 2 * sizes.n_training * sizes.n_markers // _OFFSPRING
+    return _copying(generator, sizes) + sires + 2 * sizes.n_drawn * sizes.longest
+
+
 def _copula(generator: Any, sizes: Sizes) -> int:
     """Count loadings of all blocks, and the matrices and standardised genotypes of one."""
     block: int = min(generator.block, sizes.longest)
@@ -160,7 +171,7 @@ OWN: Mapping[str, Callable[[Any, Sizes], int]] = {
     "MarkovChain": _markov,
     "Copying": _copying,
     "Mosaic": _copying,
-    "MatchedCopying": _copying,
+    "MatchedCopying": _matched_copying,
     "GaussianCopula": _copula,
     "GeneDrop": _gene_drop,
     "Boltzmann": _boltzmann,

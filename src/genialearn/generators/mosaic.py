@@ -6,23 +6,21 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from numba import njit, prange
 
-from genialearn._arrays import ByteArray, IntArray
+from genialearn._arrays import IntArray
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError
 from genialearn.generators import li_stephens
 from genialearn.generators.chromosomes import chromosomes_of
 from genialearn.generators.generator import Generator, haplotypes_of
+from genialearn.generators.haplotype_distances import bits_of, hamming
 from genialearn.genotypes import HaplotypeMatrix
 from genialearn.records.pedigree import UNKNOWN
 
 RESTRICTIONS = ("neighbours", "family")
 SMALLEST_FAMILY = 5
 """Animals; smaller families, and animals without a known sire, are pooled."""
-
-_BITS_OF_BYTE = np.array([bin(byte).count("1") for byte in range(256)], dtype=np.uint8)
 
 
 class Mosaic(Generator):
@@ -94,7 +92,7 @@ class Mosaic(Generator):
         self._check_settings()
         families = _families(cohort) if self.restrict == "family" else np.zeros(len(cohort), dtype=np.int64)
         self._families = np.repeat(families, 2)
-        self._bits = _by_haplotype(panel)
+        self._bits = bits_of(panel)
         self.model_ = self._estimated(panel)
         self.rate_, self.error_ = self.model_.rate, self.model_.error
         self.markers_ = panel.markers
@@ -129,7 +127,7 @@ class Mosaic(Generator):
         out = np.empty((len(haplotypes), min(self.neighbours, n_all)), dtype=np.int64)
         for start in range(0, len(haplotypes), _ROWS_AT_ONCE):
             rows = haplotypes[start : start + _ROWS_AT_ONCE]
-            distances = _hamming(self._bits, rows)
+            distances = hamming(self._bits, rows)
             for i, row in enumerate(rows):
                 allowed = self._families == self._families[row]
                 if without_own:
@@ -175,25 +173,3 @@ def _families(cohort: Cohort) -> IntArray:
     _, numbers, sizes = np.unique(np.array(heads, dtype=str), return_inverse=True, return_counts=True)
     alone = (np.array(heads, dtype=object) == UNKNOWN) | (sizes[numbers] < SMALLEST_FAMILY)
     return np.where(alone, -1, numbers).astype(np.int64)
-
-
-def _by_haplotype(panel: HaplotypeMatrix) -> ByteArray:
-    """Return the panel at one bit an allele, haplotypes as rows, shape (haplotypes, bytes)."""
-    out = np.empty((len(panel), -(-len(panel.markers) // 8)), dtype=np.uint8)
-    for columns, block in panel.blocks(2048):
-        part = np.packbits(block, axis=1)
-        out[:, columns.start // 8 : columns.start // 8 + part.shape[1]] = part
-    return out
-
-
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def _hamming(bits: ByteArray, rows: IntArray) -> IntArray:
-    """Return at how many markers each of some rows differs from each row, shape (rows asked for, rows)."""
-    out = np.zeros((len(rows), len(bits)), dtype=np.int64)
-    for other in prange(len(bits)):
-        for i in range(len(rows)):
-            differences = 0
-            for byte in range(bits.shape[1]):
-                differences += _BITS_OF_BYTE[bits[rows[i], byte] ^ bits[other, byte]]
-            out[i, other] = differences
-    return out

@@ -62,7 +62,12 @@ class PrincipalAxes:
         return np.asarray((alleles - self.means) @ self.axes)
 
 
-def nearest_rows(places: FloatArray, n_nearest: int) -> IntArray:
-    """Return the rows nearest to each place, itself among them, shape (places, up to n_nearest)."""
-    found = KDTree(places).query(places, k=min(n_nearest, len(places)))[1]
-    return np.asarray(found, dtype=np.int64).reshape(len(places), -1)
+def nearest_rows(places: FloatArray, n_nearest: int, among: IntArray | None = None) -> IntArray:
+    """Return the rows nearest to each place, itself among them, shape (places, up to n_nearest).
+
+    Where some rows are given, (some,), they are among these.
+    """
+    there = places if among is None else places[among]
+    found = np.asarray(KDTree(there).query(places, k=min(n_nearest, len(there)))[1], dtype=np.int64)
+    found = found.reshape(len(places), -1)
+    return found if among is None else among[found]
