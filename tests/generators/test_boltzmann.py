@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ import pytest
 
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.errors import SettingError
+from genialearn.errors import InputError, SettingError
 from genialearn.generators.boltzmann import Boltzmann
 from genialearn.genotypes import HaplotypeMatrix, dosages
+from genialearn.neural.checkpoints import CheckpointFile, Resumable
 from genialearn.records import RecordTable, Trait
 from phased_cohorts import map_of, phased, phased_cohort
 
@@ -164,3 +166,60 @@ def test_populations_are_not_mixed_within_animals() -> None:
 
     assert real > 0.5
     assert abs(artificial - real) < 0.2
+
+
+class KilledError(Exception):
+    """What ends learning before its time."""
+
+
+class KilledAfter(CheckpointFile):
+    """A checkpoint kept before every step, of which some end the learning."""
+
+    def __init__(self, path: Path, steps: int, identity: Any) -> None:
+        super().__init__(path, identity, seconds=0.0)
+        self._left = steps
+
+    def save(self, state: Any) -> None:
+        self._next = 0.0
+        super().save(state)
+        self._left -= 1
+        if not self._left:
+            raise KilledError("killed")
+
+
+class TestLearningThatWasKilled:
+    SHORT: ClassVar = EVERY_MARKER | {"steps": 40, "chains": 50}
+
+    def test_it_goes_on_to_the_same_bytes(self, tmp_path: Path) -> None:
+        """Killed before averaging begins, and in the middle of it; the third process finishes."""
+        cohort = genetic_values()[0]
+        whole = Boltzmann(**self.SHORT).fit(cohort)
+        for steps in (20, 15):
+            with pytest.raises(KilledError, match="killed"):
+                Boltzmann(**self.SHORT).fit_resumably(cohort, partial(KilledAfter, tmp_path / "kept", steps))
+        resumed = Boltzmann(**self.SHORT).fit_resumably(cohort, partial(CheckpointFile, tmp_path / "kept"))
+
+        assert isinstance(resumed, Resumable)
+        first, second = (model.sample(30, rng=np.random.default_rng(1)).alleles() for model in (whole, resumed))
+        assert np.array_equal(first, second)
+        assert np.array_equal(whole.energy_.weights, resumed.energy_.weights)
+
+    def test_what_is_kept_has_an_effect(self, tmp_path: Path) -> None:
+        cohort, path = genetic_values()[0], tmp_path / "kept"
+        with pytest.raises(KilledError, match="killed"):
+            Boltzmann(**self.SHORT).fit_resumably(cohort, partial(KilledAfter, path, 30))
+        torch = pytest.importorskip("torch")
+        content = torch.load(path, weights_only=True)
+        content["state"]["rng"] = np.random.default_rng(9).bit_generator.state
+        torch.save(content, path)
+        resumed = Boltzmann(**self.SHORT).fit_resumably(cohort, partial(CheckpointFile, path))
+
+        assert not np.array_equal(Boltzmann(**self.SHORT).fit(cohort).energy_.weights, resumed.energy_.weights)
+
+    def test_other_settings_do_not_go_on(self, tmp_path: Path) -> None:
+        cohort, path = genetic_values()[0], tmp_path / "kept"
+        with pytest.raises(KilledError, match="killed"):
+            Boltzmann(**self.SHORT).fit_resumably(cohort, partial(KilledAfter, path, 3))
+
+        with pytest.raises(InputError, match=r"expected a checkpoint of seed 2, found one of seed 1\."):
+            Boltzmann(**self.SHORT | {"seed": 2}).fit_resumably(cohort, partial(CheckpointFile, path))

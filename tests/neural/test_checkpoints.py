@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from genialearn.errors import FileFormatError, InputError  # noqa: E402
+from genialearn.errors import FileFormatError, InputError, MissingExtraError  # noqa: E402
 from genialearn.neural.checkpoints import CheckpointFile, Unkept, random_state, set_random_state  # noqa: E402
 
 IDENTITY = {"generator": "vae", "seed": "1"}
@@ -29,6 +30,21 @@ def test_a_state_comes_back(tmp_path: Path) -> None:
     assert torch.equal(state["weights"], found.pop("weights"))
     assert {name: value for name, value in state.items() if name != "weights"} == found
     assert ["kept"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_arrays_come_back_as_tensors(tmp_path: Path) -> None:
+    kept(tmp_path / "kept", {"sums": [np.arange(3.0), np.ones((2, 1), dtype=np.float32)]})
+    found = CheckpointFile(tmp_path / "kept", IDENTITY).load()
+
+    assert found is not None
+    assert [[0.0, 1.0, 2.0], [[1.0], [1.0]]] == [np.asarray(part).tolist() for part in found["sums"]]
+
+
+def test_the_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(MissingExtraError, match=r"^checkpoint: expected the library torch, found none\."):
+        CheckpointFile(tmp_path / "kept", IDENTITY)
 
 
 def test_there_is_nothing_at_first(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def generate(
             metavar="FILE",
             show_default=False,
             help="Keep a long training in this file, every minute; the same command run again goes on from it. For "
-            "vae, gan, wgan-gp, wgan-gp-local and pca-diffusion.",
+            "boltzmann, vae, gan, wgan-gp, wgan-gp-local and pca-diffusion.",
         ),
     ] = None,
     seed: opt.Seed = 1,

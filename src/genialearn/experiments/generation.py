@@ -179,7 +179,7 @@ def _learning(
     if not isinstance(generator, Resumable):
         raise SettingError(
             "checkpoint",
-            expected="a generator that learns step by step, as vae, wgan-gp or pca-diffusion",
+            expected="a generator that learns step by step, as boltzmann, vae or wgan-gp",
             found=model,
             advice="Leave --checkpoint out.",
         )

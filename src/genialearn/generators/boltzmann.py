@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Self
@@ -25,6 +26,7 @@ from genialearn.generators.principal_axes import PrincipalAxes, nearest_rows
 from genialearn.generators.tags import linked_pairs, tags_of
 from genialearn.generators.tilted import TiltedGenerator
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix
+from genialearn.neural.checkpoints import Checkpoints, digest
 
 FLIPPED_FROM = 0.5
 """Squared correlation from which on two tags are flipped together too."""
@@ -134,6 +136,10 @@ class Boltzmann(TiltedGenerator):
         self.guidance = guidance
         self.seed = seed
 
+    def fit_resumably(self, cohort: Cohort, checkpoints: Checkpoints) -> Self:
+        """Learn what `fit` does, to the byte, going on from the state that an earlier training kept."""
+        return self._fit(cohort, checkpoints)
+
     def fit(self, cohort: Cohort) -> Self:
         """Choose tags, learn the machine, and estimate the rates of copying.
 
@@ -146,6 +152,9 @@ class Boltzmann(TiltedGenerator):
         ConvergenceError
             Where learning runs away.
         """
+        return self._fit(cohort, None)
+
+    def _fit(self, cohort: Cohort, checkpoints: Checkpoints | None) -> Self:
         self._check_settings()
         cohort = cohort.canonical()
         panel = haplotypes_of(cohort)
@@ -158,8 +167,11 @@ class Boltzmann(TiltedGenerator):
         axes = PrincipalAxes.of(panel, rng)
         n_near = min(self.neighbours, len(panel) // 10)
         near = nearest_rows(axes.scores(panel), n_near) if n_near > 1 and len(chromosomes) > 1 else None
+        checkpoint = None if checkpoints is None else checkpoints(self._identity(alleles, starts))
         with threadpool_limits(1, user_api="blas"):  # small products between loops that have threads of their own
-            self.energy_, self._chains = learn(alleles, starts, pairs, self._learning(), near=near, rng=rng)
+            self.energy_, self._chains = learn(
+                alleles, starts, pairs, self._learning(), near=near, rng=rng, checkpoint=checkpoint
+            )
         everything = len(self.tags_) == len(panel.markers)
         self.model_ = None if everything else li_stephens.estimated(panel, chromosomes)
         self._mating = Mating.of(panel, axes)
@@ -169,6 +181,16 @@ class Boltzmann(TiltedGenerator):
         self._log_partition: LogPartition | None = None
         self.markers_ = panel.markers
         return self
+
+    def _identity(self, alleles: Int8Array, starts: IntArray) -> dict[str, str]:
+        """Return all that learning from tags (haplotypes, tags) depends on; results don't depend on threads."""
+        return {
+            "generator": "boltzmann",
+            **{name: str(value) for name, value in self.get_params().items()},
+            "data": digest(alleles, starts),
+            "genialearn": importlib.metadata.version("genialearn"),
+            "numpy": importlib.metadata.version("numpy"),
+        }
 
     def _learning(self) -> Learning:
         return Learning(

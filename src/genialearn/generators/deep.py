@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from genialearn.generators.conditions import AskedTraits
 from genialearn.generators.generator import Generator, haplotypes_of
 from genialearn.generators.memory import Sizes
 from genialearn.genotypes import GenotypeMatrix, HaplotypeMatrix, dosages
+from genialearn.neural.checkpoints import digest
 
 if TYPE_CHECKING:
     import torch
@@ -96,10 +96,7 @@ class Rows:
 
     def digest(self, chromosomes: StrArray) -> str:
         """Return the start of a SHA-256 of all that is learned from, with the chromosome of each marker (markers,)."""
-        found = hashlib.sha256("\n".join([str(self.states.shape), *map(str, chromosomes)]).encode())
-        for part in (self.states, self.animals, self.values, self.known):
-            found.update(np.ascontiguousarray(part).data)
-        return found.hexdigest()[:16]
+        return digest("\n".join(map(str, chromosomes)), self.states, self.animals, self.values, self.known)
 
 
 class DeepGenerator(Generator, ABC):

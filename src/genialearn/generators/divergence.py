@@ -14,6 +14,7 @@ one are given: then each chromosome of a haplotype comes from one of those near 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +23,7 @@ from numba import njit, prange
 from genialearn._arrays import Float32Array, FloatArray, Int8Array, IntArray
 from genialearn.errors import ConvergenceError
 from genialearn.generators.energy import Chains, Energy
+from genialearn.neural.checkpoints import Checkpoint, State, Unkept
 
 LEAST_VARIANCE = 0.01
 """Below which an allele's variance isn't taken for dividing by it: rare ones are learned more slowly."""
@@ -80,6 +82,7 @@ def learn(
     *,
     near: IntArray | None = None,
     rng: np.random.Generator,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Energy, Chains]:
     """Return the machine of some haplotypes, and the chains it was learned with.
 
@@ -96,14 +99,18 @@ def learn(
         own alone.
     rng
         Source of randomness.
+    checkpoint
+        Where the state of learning is kept, and gone on from.
 
     Raises
     ------
     ConvergenceError
         Where parameters run away.
     """
+    checkpoint = checkpoint or Unkept()
     learner = _Learner(alleles, starts=starts, pairs=pairs, learning=learning, near=near, rng=rng)
-    for step in range(learning.steps):
+    for step in range(learner.restored(checkpoint.load()), learning.steps):
+        checkpoint.save(partial(learner.state, step))
         learner.step(learning.rate(step), averaged=step >= (1.0 - AVERAGED) * learning.steps)
         if step % 100 == 99 or step == learning.steps - 1:
             learner.check(step)
@@ -148,6 +155,27 @@ class _Learner:
         self.chains = Chains(
             self._data[:, self._some(learning.chains)].astype(np.float32), learning.reach, starts, pairs
         )
+
+    def state(self, step: int) -> State:
+        """Return what learning goes on from at a step."""
+        return {
+            "step": step,
+            "parameters": self._parameters,
+            "hidden_means": self._hidden_means,
+            "sums": self._sums,
+            "n_summed": self._n_summed,
+            "chains": self.chains.alleles,
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def restored(self, state: State | None) -> int:
+        """Go back to a state, if there is one, and return the step to go on with."""
+        if state is None:
+            return 0
+        self._parameters, self._sums = ([np.asarray(part) for part in state[name]] for name in ("parameters", "sums"))
+        self._hidden_means, self.chains.alleles = np.asarray(state["hidden_means"]), np.asarray(state["chains"])
+        self._n_summed, self._rng.bit_generator.state = state["n_summed"], state["rng"]
+        return int(state["step"])
 
     def _some(self, n_rows: int) -> IntArray:
         """Return random haplotypes, one after the other, each once where there are enough, shape (rows,)."""

@@ -5,23 +5,28 @@ torch is imported only where a file is read or written, so that models without n
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checkable
 
+import numpy as np
+
 from genialearn import _files
-from genialearn.errors import FileFormatError, InputError
+from genialearn.errors import FileFormatError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
     from genialearn.cohorts import Cohort
 
 State: TypeAlias = dict[str, Any]
-"""Tensors, numbers, texts and None in dictionaries, lists and tuples: what can be read without running any code."""
+"""Tensors, arrays, numbers, texts and None in dictionaries, lists, tuples: what can be read without running any code.
+
+Arrays come back as tensors, of which `numpy.asarray` makes arrays.
+"""
 
 Identity: TypeAlias = Mapping[str, str]
 """What a training is, by name: another one in anything doesn't go on from its state."""
@@ -78,6 +83,10 @@ class CheckpointFile:
     """
 
     def __init__(self, path: Path | str, identity: Identity, *, seconds: float = 60.0) -> None:
+        try:
+            import torch  # noqa: F401  better now than when the first state is to be kept
+        except ImportError as error:
+            raise MissingExtraError.for_extra("torch", "deep", "checkpoint") from error
         self._path, self._identity, self._seconds = Path(path), dict(identity), seconds
         self._next = time.monotonic() + seconds
 
@@ -104,9 +113,21 @@ class CheckpointFile:
         import torch
 
         with _files.writing(self._path, "wb") as handle:
-            torch.save({"kind": _KIND, "identity": self._identity, "state": state()}, handle)
+            torch.save({"kind": _KIND, "identity": self._identity, "state": _with_tensors(state())}, handle)
         now = time.monotonic()
         self._next = now + max(self._seconds, (now - started) / _WRITING_SHARE)
+
+
+def digest(*parts: str | np.ndarray) -> str:
+    """Return the start of a SHA-256 of what is learned from, texts and arrays."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            found.update(part.encode())
+        else:
+            found.update(str(part.shape).encode())
+            found.update(np.ascontiguousarray(part).data)
+    return found.hexdigest()[:16]
 
 
 def random_state(noise: torch.Generator, rng: np.random.Generator) -> State:
@@ -123,6 +144,19 @@ def set_random_state(state: State, noise: torch.Generator, rng: np.random.Genera
     noise.set_state(state["noise"])
     rng.bit_generator.state = state["order"]
     torch.set_rng_state(state["torch"])
+
+
+def _with_tensors(state: Any) -> Any:
+    """Return a state with tensors in the place of arrays."""
+    import torch
+
+    if isinstance(state, np.ndarray):
+        return torch.from_numpy(np.ascontiguousarray(state))
+    if isinstance(state, dict):
+        return {name: _with_tensors(part) for name, part in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(map(_with_tensors, state))
+    return state
 
 
 def _read(path: Path) -> dict[str, Any]:
