@@ -140,6 +140,7 @@ class TestLines:
         assert told[2] == [[ox], [POPULATION]]
         assert told[4] == [[bull, ox, POPULATION], [POPULATION, ox, POPULATION]]
         assert told[5] == [[POPULATION], [bull, POPULATION]]
+        assert sires_of(cohort, 2).population.tolist() == [1, 3, 5, 7, 8, 9, 10, 11]
 
     def test_no_line_is_longer_than_allowed(self) -> None:
         parents = {f"cow{number}": (f"bull{number % 2}", f"cow{number + 1}") for number in range(12)}

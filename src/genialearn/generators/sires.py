@@ -102,8 +102,8 @@ class Sires:
 
     @property
     def population(self) -> IntArray:
-        """Which haplotypes of the panel aren't a known sire's, rising."""
-        return np.flatnonzero(self.lines[:, :, 0] < 0)
+        """Which haplotypes of the panel aren't gametes of a known sire, rising."""
+        return np.flatnonzero((self.lines[:, :, 0] < 0) | (self.lines[:, :, 1] != NOTHING))
 
     @property
     def known(self) -> bool:
