@@ -28,6 +28,9 @@ _HELD, _TURNED = 0.6, 5.0
 _TURNED_DOSAGES = 2.5
 """The latter of genotypes without phase."""
 
+_COMPILED_WALKS = 24 * 2**20
+"""What the compiled loops of matched copying take beside those that all processes have."""
+
 _OFFSPRING = 20
 """Of a sire in the training, on average."""
 
@@ -134,10 +137,11 @@ def _copying(generator: Any, sizes: Sizes) -> int:
 
 def _matched_copying(generator: Any, sizes: Sizes) -> int:
     """Count haplotypes of sires beside, of offspring as in a dairy herd, and mosaics that they are recombined with."""
+    copying = _COMPILED_WALKS + _copying(generator, sizes)
     if not generator.smallest_family:
-        return _copying(generator, sizes)
+        return copying
     sires = 2 * sizes.n_training * sizes.n_markers // _OFFSPRING
-    return _copying(generator, sizes) + sires + 2 * sizes.n_drawn * sizes.longest
+    return copying + sires + 2 * sizes.n_drawn * sizes.longest
 
 
 def _copula(generator: Any, sizes: Sizes) -> int:
