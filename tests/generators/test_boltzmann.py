@@ -19,6 +19,7 @@ from genialearn.generators.boltzmann import Boltzmann
 from genialearn.genotypes import HaplotypeMatrix, dosages
 from genialearn.neural.checkpoints import CheckpointFile, Resumable
 from genialearn.records import RecordTable, Trait
+from killed_training import KilledAfter, KilledError
 from phased_cohorts import map_of, phased, phased_cohort
 
 QUICK: dict[str, Any] = {"hidden": 6, "reach": 6, "steps": 600, "chains": 300, "sweeps": 30, "donors": 100}
@@ -166,25 +167,6 @@ def test_populations_are_not_mixed_within_animals() -> None:
 
     assert real > 0.5
     assert abs(artificial - real) < 0.2
-
-
-class KilledError(Exception):
-    """What ends learning before its time."""
-
-
-class KilledAfter(CheckpointFile):
-    """A checkpoint kept before every step, of which some end the learning."""
-
-    def __init__(self, path: Path, steps: int, identity: Any) -> None:
-        super().__init__(path, identity, seconds=0.0)
-        self._left = steps
-
-    def save(self, state: Any) -> None:
-        self._next = 0.0
-        super().save(state)
-        self._left -= 1
-        if not self._left:
-            raise KilledError("killed")
 
 
 class TestLearningThatWasKilled:

@@ -187,7 +187,9 @@ def _families(cohort: Cohort, smallest: int) -> tuple[list[IntArray], IntArray]:
     heads = np.flatnonzero(counts >= max(smallest, 2))
     number = np.full(len(sires), POPULATION)
     number[heads] = np.arange(len(heads))
-    families = [np.flatnonzero(number[sires[rows]] == sire) for sire in range(len(heads))]
+    of_animals = number[sires[rows]]
+    starts = np.searchsorted(np.sort(of_animals), np.arange(len(heads)))
+    families = np.split(np.argsort(of_animals, kind="stable"), starts)[1:]
     return families, np.stack([_lines(parents[rows], number, sires, dams) for parents in (sires, dams)], axis=1)
 
 
