@@ -19,7 +19,7 @@ WIDTH = 12
 SMALL: dict[str, dict[str, Any]] = {
     "local": {"window": 4, "neighbours": 2, "channels": 3},
     "convolution": {"patch": 2, "channels": 3, "levels": 2},
-    "attention": {"tokens": 10, "channels": 8, "heads": 2, "layers": 2},
+    "attention": {"tokens": 10, "window": 3, "channels": 8, "heads": 2, "layers": 2},
     "tabm": {"members": 5},
 }
 

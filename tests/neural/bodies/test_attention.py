@@ -54,6 +54,12 @@ class TestAttention:
 
         assert len(sizes) <= len(made.chromosomes) <= 16 + len(sizes)
 
+    def test_few_markers_are_few_tokens(self) -> None:
+        made = make_body("attention", genome((40, 15)), width=4, dropout=0.0)
+        assert isinstance(made, Attention)
+
+        assert [0, 0, 0, 1] == made.chromosomes.tolist()
+
     def test_windows_attend_to_other_chromosomes(self) -> None:
         made = body("attention").eval()
         assert isinstance(made, Attention)

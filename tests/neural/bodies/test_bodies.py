@@ -216,6 +216,7 @@ class TestMakeBody:
             ("convolution", "patch", 0, "body convolution: patch: expected a whole number of at least 1, found 0."),
             ("convolution", "levels", 0, "body convolution: levels: expected a whole number of at least 1, found 0."),
             ("attention", "tokens", 0, "body attention: tokens: expected a whole number of at least 1, found 0."),
+            ("attention", "window", 0, "body attention: window: expected a whole number of at least 1, found 0."),
             ("attention", "layers", -1, "body attention: layers: expected a whole number of at least 0, found -1."),
             (
                 "attention",

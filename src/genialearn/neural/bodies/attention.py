@@ -77,6 +77,8 @@ class Attention(Body):
         Size of the output, and share of hidden values dropped in training.
     tokens
         How many windows at most, up to one more a chromosome.
+    window
+        Markers a window, unless the number of tokens asks for more: few markers don't become many tokens.
     channels, heads, layers
         Of attention; channels are divided among heads.
     """
@@ -88,6 +90,7 @@ class Attention(Body):
         width: int,
         dropout: float,
         tokens: int = 256,
+        window: int = 16,
         channels: int = 32,
         heads: int = 2,
         layers: int = 2,
@@ -95,7 +98,8 @@ class Attention(Body):
         super().__init__(genome.n_markers, width)
         _check(channels, heads, layers)
         check_at_least("body attention: tokens", tokens, 1)
-        windows = Windows.of(genome.chromosomes, math.ceil(genome.n_markers / tokens))
+        check_at_least("body attention: window", window, 1)
+        windows = Windows.of(genome.chromosomes, max(window, math.ceil(genome.n_markers / tokens)))
         self.chromosomes = windows.chromosomes
         self.embedding = LocalLinear(windows, 1, channels, bias=False)
         self.places = nn.Parameter(torch.empty(len(windows), channels).normal_(0, 0.5))
