@@ -13,6 +13,7 @@ from genialearn.genotypes import PackedGenotypes, dosages
 from genialearn.genotypes._bits import pack
 from genialearn.mixed_models import memory, stochastic
 from genialearn.mixed_models.covariances import estimate_covariances
+from genialearn.mixed_models.joint_fits import JointFits
 from genialearn.mixed_models.memory import (
     PatternSize,
     Sizes,
@@ -28,7 +29,6 @@ from genialearn.mixed_models.memory import (
 from genialearn.mixed_models.records import patterns
 from genialearn.mixed_models.reliability import estimate_reliabilities
 from genialearn.predictors.gblup import GBLUP, kernel_of
-from genialearn.predictors.gblup_multi import solve_jointly
 
 
 def cohort_of(n_animals: int, n_markers: int, n_traits: int, n_patterns: int) -> Cohort:
@@ -135,10 +135,10 @@ def test_joint(case: str) -> None:
     sizes = Sizes.of(cohort, patterns(cohort))
     kernel, part = kernel_of(GBLUP(solver="iterative").fit_traits(cohort), seed=1)
     covariances = np.eye(len(cohort.traits)), np.eye(len(cohort.traits))
-    solve_jointly(cohort, kernel, part, *covariances)
+    JointFits.solved(cohort, kernel, part, *covariances)
     tracemalloc.start()
     try:
-        solve_jointly(cohort, kernel, part, *covariances)
+        JointFits.solved(cohort, kernel, part, *covariances)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -13,6 +13,7 @@ from genialearn.errors import SettingError
 from genialearn.genotypes import dosages
 from genialearn.mixed_models.exact import fit_trait_models
 from genialearn.predictors.gblup import GBLUP
+from genialearn.predictors.gblup_multi import GBLUPMulti
 from genialearn.predictors.hybrids import Hybrid, gates
 
 
@@ -75,10 +76,10 @@ class TestGates:
         )
 
 
-def cohort_with_a_curve(n_animals: int = 500) -> Cohort:
+def cohort_with_a_curve(n_animals: int = 500, *, seed: int = 22) -> Cohort:
     """Return animals whose second trait is a parabola of the first one's breeding value, and a third of its own."""
     cohort = family_cohort(n_animals, 100, seed=21, n_sires=25)
-    rng = np.random.default_rng(22)
+    rng = np.random.default_rng(seed)
     root = np.linalg.cholesky(relationships(cohort) + 1e-9 * np.eye(n_animals))
     driver, own = root @ rng.standard_normal((n_animals, 2)).T[0], root @ rng.standard_normal(n_animals)
     genetic = np.column_stack([driver, driver**2 / np.sqrt(2), own])
@@ -91,7 +92,7 @@ class TestHybrid:
     @classmethod
     def fitted(cls) -> tuple[Cohort, Hybrid]:
         cohort = cohort_with_a_curve()
-        return cohort, Hybrid(degree=2, folds=5).fit(cohort.select(slice(0, 400)))
+        return cohort, Hybrid(base="gblup", degree=2, folds=5).fit(cohort.select(slice(0, 400)))
 
     def test_a_curve_opens_its_gate_only(self, fitted: tuple[Cohort, Hybrid]) -> None:
         _, model = fitted
@@ -145,7 +146,7 @@ class TestHybrid:
         cohort = family_cohort()
 
         expected = GBLUP().fit(cohort).predict(cohort)
-        model = Hybrid(gate_level=0.0, folds=3).fit(cohort)
+        model = Hybrid(base="gblup", gate_level=0.0, folds=3).fit(cohort)
         np.testing.assert_array_equal(expected, model.predict(cohort))
         assert model.notes_ == ["0 of 5 gates are open"]
 
@@ -156,6 +157,29 @@ class TestHybrid:
         predicted = model.predict(cohort)[:, 4]
 
         assert 0 <= predicted.min() < predicted.max() <= 1
+
+    def test_all_traits_together_are_the_base_unless_something_is_in_the_way(self) -> None:
+        cohort = family_cohort()
+        joint = GBLUPMulti().fit(cohort).predict(cohort)
+        single = GBLUP(heritability=0.3).fit(cohort).predict(cohort)
+
+        shut = {"gate_level": 0.0, "folds": 3}
+        np.testing.assert_array_equal(joint, Hybrid(**shut).fit(cohort).predict(cohort))
+        np.testing.assert_array_equal(single, Hybrid(heritability=0.3, **shut).fit(cohort).predict(cohort))
+
+    def test_solving_again_without_the_curve_improves_the_prediction(self) -> None:
+        """To GBLUP the curve is noise, in the trait that has it."""
+        gains = []
+        for seed in range(3):
+            cohort = cohort_with_a_curve(seed=100 + seed)
+            train, test = cohort.select(slice(0, 400)), cohort.select(slice(400, None))
+            r = [
+                np.corrcoef(Hybrid(degree=2, rounds=n).fit(train).predict(test)[:, 1], test.records.values[:, 1])[0, 1]
+                for n in (0, 1)
+            ]
+            gains.append(r[1] - r[0])
+
+        assert np.mean(gains) > 0
 
     def test_animals_without_any_record(self) -> None:
         cohort = family_cohort()
@@ -170,6 +194,8 @@ class TestHybrid:
         ("settings", "message"),
         [
             ({"folds": 1}, r"^hybrid folds: expected a whole number of at least 3, found 1\.$"),
+            ({"rounds": -1}, r"^hybrid rounds: expected a whole number of at least 0, found -1\.$"),
+            ({"base": "gblop"}, r"^hybrid base: expected a known name, found 'gblop'\. Did you mean gblup\?"),
             ({"gate_level": 0.6}, r"^hybrid gate_level: expected a number from 0 to 0\.5, found 0\.6\.$"),
             ({"degree": 0}, r"^TraitMap degree: expected a whole number of at least 1, found 0\.$"),
         ],

@@ -23,13 +23,14 @@ from genialearn.experiments.result_folder import ResultFolder
 from genialearn.experiments.runs import RUN
 from genialearn.mixed_models.covariances import CovarianceEstimates, estimate_covariances
 from genialearn.mixed_models.fits import TraitFits
+from genialearn.mixed_models.joint_fits import JointFits
 from genialearn.mixed_models.memory import Sizes, needed_bytes
 from genialearn.mixed_models.records import Pattern, patterns
 from genialearn.mixed_models.reliability import Reliabilities, estimate_reliabilities
 from genialearn.mixed_models.solvers import SOLVERS, choose_solver
 from genialearn.mixed_models.variance import refuse_too_few
 from genialearn.predictors.gblup import GBLUP, RELATIONSHIPS, kernel_of
-from genialearn.predictors.gblup_multi import marker_effects_of, refuse_random_effects, solve_jointly
+from genialearn.predictors.gblup_multi import marker_effects_of, refuse_random_effects
 
 Progress = Callable[[str, float], None]
 """Told what runs and what share of it is done."""
@@ -235,7 +236,7 @@ def _joint(task: Task, estimates: Estimates, fits: TraitFits) -> JointEstimates:
     model, found = estimates.model, estimates.covariances
     assert found is not None
     kernel, part = kernel_of(fits, seed=model.seed)
-    joint = solve_jointly(task.train, kernel, part, found.genetic.matrix, found.residual.matrix)
+    joint = JointFits.solved(task.train, kernel, part, found.genetic.matrix, found.residual.matrix).model
     effects = marker_effects_of(model, task.train, kernel, joint)
     return JointEstimates(model.scale_.breeding_values(task.cohort.genotypes, effects), effects)
 

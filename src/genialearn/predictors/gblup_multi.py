@@ -10,14 +10,12 @@ from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import SettingError, examples
 from genialearn.linalg.low_rank import LowRank
-from genialearn.linalg.operators import Dense, RandomOperator
+from genialearn.linalg.operators import RandomOperator
 from genialearn.mixed_models.covariances import correlations, estimate_covariances
-from genialearn.mixed_models.joint import JointModel, JointSystem
+from genialearn.mixed_models.joint import JointModel
+from genialearn.mixed_models.joint_fits import JointFits
 from genialearn.predictors.gblup import GBLUP, kernel_of
 from genialearn.relationships import GenomicRelationships
-
-_FORMED, _BY_PRODUCTS = 1e-10, 1e-6
-"""Relative residual of the joint system: products with a formed G are float64, others right to about 1e-7."""
 
 
 class GBLUPMulti(GBLUP):
@@ -64,18 +62,29 @@ class GBLUPMulti(GBLUP):
 
     def fit(self, cohort: Cohort) -> Self:
         """Estimate variances and covariances, then breeding values of all traits together."""
+        self.fit_jointly(cohort)
+        return self
+
+    def fit_jointly(self, cohort: Cohort) -> JointFits:
+        """Do what `fit` does, and return the model of all traits, of which more can be asked.
+
+        Parameters
+        ----------
+        cohort
+            The training animals; the model's rows are those of `cohort.canonical()`.
+        """
         cohort = cohort.canonical()
         refuse_random_effects(cohort)
         given = self._given_covariances(len(cohort.traits))
         fits = self._fit(cohort)
         kernel, part = kernel_of(fits, seed=self.seed)
         genetic, residual = self._estimated(cohort, kernel, part) if given is None else given
-        model = solve_jointly(cohort, kernel, part, genetic, residual)
+        joint = JointFits.solved(cohort, kernel, part, genetic, residual)
         self.genetic_covariances_, self.residual_covariances_ = genetic, residual
         self.genetic_correlations_ = correlations(genetic)
-        self.mean_, self.iterations_ = model.means, model.iterations
-        self.marker_effects_ = marker_effects_of(self, cohort, kernel, model)
-        return self
+        self.mean_, self.iterations_ = joint.model.means, joint.model.iterations
+        self.marker_effects_ = marker_effects_of(self, cohort, kernel, joint.model)
+        return joint
 
     def _given_covariances(self, n_traits: int) -> tuple[FloatArray, FloatArray] | None:
         if self.genetic_covariances is None or self.residual_covariances is None:
@@ -101,24 +110,6 @@ class GBLUPMulti(GBLUP):
             for name, result in (("genetic", found.genetic), ("residual", found.residual))
         ]
         return found.genetic.matrix, found.residual.matrix
-
-
-def solve_jointly(
-    cohort: Cohort, kernel: RandomOperator, part: LowRank, genetic: FloatArray, residual: FloatArray
-) -> JointModel:
-    """Return the model of all traits, given their covariances.
-
-    Parameters
-    ----------
-    cohort
-        The training animals, canonical.
-    kernel, part
-        Their relationships, and the dominant part of these.
-    genetic, residual
-        S_g and S_e, shape (traits, traits).
-    """
-    tolerance = _FORMED if isinstance(kernel, Dense) else _BY_PRODUCTS
-    return JointSystem(cohort, kernel, genetic, residual, part).solve(tolerance=tolerance)
 
 
 def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, joint: JointModel) -> FloatArray:

@@ -1,41 +1,58 @@
-"""Hybrids: GBLUP, and what other traits and curves between traits can add to it where the data prove that they do."""
+"""Hybrids: GBLUP, and what curves between traits add to it where the data prove that they do."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.stats import norm
 
 from genialearn._arrays import FloatArray, IntArray, StrArray
-from genialearn._checks import check_at_least, check_between
+from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
-from genialearn.mixed_models.fits import adjusted_by_animal
-from genialearn.predictors.gblup import GBLUP
+from genialearn.errors import NotFittedError
+from genialearn.estimator import Estimator
+from genialearn.predictors.additive import AdditiveFit, JointFit, SingleTraitFit
+from genialearn.predictors.gblup import GBLUP, within_bounds
+from genialearn.predictors.gblup_multi import GBLUPMulti
 from genialearn.predictors.trait_map import TraitMap
 from genialearn.validation.splits import blocks
 from genialearn.validation.tests import holm
 
-_MAP_FOLDS = 5
-"""Parts in which the map is judged: unions of the folds that the breeding values leave out."""
+BASES = ("auto", "gblup", "gblup-multi")
+
+_LEAST_SHARE = 0.5
+"""Of a residual variance that is left at least, whatever a correction explains."""
 
 
-class Hybrid(GBLUP):
-    """GBLUP of every trait, corrected by a map between traits through a gate per trait.
+class Hybrid(Estimator):
+    """GBLUP of all traits together, and curves between traits, through a gate per trait.
 
-    1. Single-trait GBLUP gives every training animal the breeding values it would have without its own fold's records.
-    2. A `TraitMap` learns each trait from the out-of-fold breeding values of all traits.
-    3. The map is itself judged out of fold: the regression of GBLUP's out-of-fold errors on the map's corrections
-       gives each trait's gate, from 0 (pure GBLUP) to 1, and 0 unless it is significant, corrected for all traits.
+    With breeding values u of GBLUP and a map f between traits:
+
+    1. Every training animal gets the breeding values that it would have without the records of its own fold.
+    2. A `TraitMap` learns each trait from these out-of-fold breeding values of all traits. Its corrections f(u) to a
+       trait count where they explain GBLUP's out-of-fold errors.
+    3. What they explain is taken from the records, and GBLUP is solved again: without the curved part, which is noise
+       to an additive model, it predicts the additive part better. Then the map is learned again from what that leaves
+       (backfitting: Buja, Hastie and Tibshirani 1989, Ann Stat 17:453), `rounds` times.
+    4. The regression of the first GBLUP's out-of-fold errors on what all this changes gives each trait's gate, from 0
+       (pure GBLUP) to 1, and 0 unless it is significant, corrected for all traits.
 
     Parameters
     ----------
+    base
+        "gblup-multi", whose breeding values have the linear borrowing between traits in them; "gblup", each trait by
+        itself; "auto" for the first where it can be had: with several traits, no random effects beside breeding values
+        and no heritability given.
     heritability, relationships, solver
         As in `GBLUP`.
     degree
-        Of the curves between traits.
+        Of the curves between traits, as in `TraitMap`.
     folds
         How many parts the training animals are divided into.
+    rounds
+        How often GBLUP is solved again; with 0 the map corrects the first GBLUP.
     gate_level
         Probability that any gate opens where no correction is worth anything; sires' families count as dependent.
     seed
@@ -44,11 +61,17 @@ class Hybrid(GBLUP):
     Attributes
     ----------
     gate_
-        Share of the map's correction that is added, shape (traits,).
+        Share of the correction that is added, shape (traits,).
     trait_map_
-        The map, fitted on all training animals.
+        The last map, fitted on all training animals.
     out_of_fold_
-        Out-of-fold breeding values of the training animals by identifier, shape (animals, traits).
+        The first GBLUP's out-of-fold breeding values by identifier, shape (animals, traits).
+    base_
+        The first GBLUP, which `heritability_` and `heritability_se_` are of.
+    mean_
+        Of predictions, shape (traits,).
+    notes_
+        Which gates are open.
 
     References
     ----------
@@ -56,60 +79,116 @@ class Hybrid(GBLUP):
     breeding values that contain the animals' own records, and has no gate.
     """
 
+    requires = frozenset({"genotypes"})
+
     def __init__(
         self,
         *,
+        base: str = "auto",
         heritability: float | list[float] | None = None,
         relationships: str = "vanraden1",
         solver: str = "auto",
-        degree: int = 3,
-        folds: int = 10,
+        degree: int = 12,
+        folds: int = 5,
+        rounds: int = 1,
         gate_level: float = 0.05,
         seed: int = 1,
     ) -> None:
-        super().__init__(heritability=heritability, relationships=relationships, solver=solver, seed=seed)
+        self.base = base
+        self.heritability = heritability
+        self.relationships = relationships
+        self.solver = solver
         self.degree = degree
         self.folds = folds
+        self.rounds = rounds
         self.gate_level = gate_level
+        self.seed = seed
 
     def fit(self, cohort: Cohort) -> Self:
-        """Fit GBLUP, the map between traits and its gates."""
+        """Fit GBLUP, the map between traits, GBLUP again, and the gates."""
         check_at_least("hybrid folds", self.folds, 3)
+        check_at_least("hybrid rounds", self.rounds, 0)
         check_between("hybrid gate_level", self.gate_level, 0, 0.5)
         cohort = cohort.canonical()
-        fits = self._fit(cohort)
+        first = self._additive(cohort)
         folds = np.random.default_rng(self.seed).permutation(len(cohort)) % self.folds
-        map_folds = folds % _MAP_FOLDS
-        self.out_of_fold_ = fits.out_of_fold_breeding_values(folds)
-        records, weights = adjusted_by_animal(self.models_, len(cohort))
-        corrections = self._out_of_fold_corrections(records, weights, map_folds)
-        errors = records - self.mean_ - self.out_of_fold_
-        self.gate_ = gates(errors, corrections, weights, self.gate_level, blocks=blocks(cohort))
-        self.trait_map_ = self._map().fit(self.out_of_fold_, records, weights=weights, folds=map_folds)
-        self.notes_ += self._notes([trait.name for trait in cohort.traits])
+        self.base_, self.scale_ = first.model, first.model.scale_
+        self.heritability_, self.heritability_se_ = first.model.heritability_, first.model.heritability_se_
+        self._learn(first, folds, blocks(cohort))
+        self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
+        self.notes_ = first.model.notes_ + self._gate_notes([trait.name for trait in cohort.traits])
         return self
 
-    def _map(self) -> TraitMap:
-        return TraitMap(degree=self.degree, seed=self.seed)
+    def _additive(self, cohort: Cohort) -> AdditiveFit:
+        check_known("hybrid base", self.base, BASES)
+        common: dict[str, Any] = {"relationships": self.relationships, "solver": self.solver, "seed": self.seed}
+        joint = len(cohort.traits) > 1 and self.heritability is None and not any(t.random for t in cohort.traits)
+        if self.base == "gblup-multi" or (self.base == "auto" and joint):
+            return JointFit.of(GBLUPMulti(**common), cohort)
+        return SingleTraitFit.of(GBLUP(heritability=self.heritability, **common), cohort)
 
-    def _out_of_fold_corrections(self, records: FloatArray, weights: FloatArray, folds: IntArray) -> FloatArray:
-        corrections = np.empty_like(records)
-        for fold in np.unique(folds):
-            inside = folds == fold
-            learned = self._map().fit(
-                self.out_of_fold_[~inside], records[~inside], weights=weights[~inside], folds=folds[~inside]
-            )
-            corrections[inside] = learned.corrections(self.out_of_fold_[inside])
-        return corrections
+    def _learn(self, first: AdditiveFit, folds: IntArray, families: StrArray) -> None:
+        records, weights = first.adjusted_by_animal()
+        additive, values = first, first.out_of_fold(folds)
+        plain = first.means + values
+        self.out_of_fold_ = values
+        learned = self._map(values, records, weights, folds, families)
+        opened = self._gates(records - plain, learned.out_of_fold_corrections_, weights, families)
+        for _ in range(self.rounds if opened.any() else 0):
+            corrections = opened * learned.out_of_fold_corrections_
+            shares = _residual_shares(records - plain, corrections, first.residual_variances)
+            additive = first.corrected(corrections, shares)
+            values = additive.out_of_fold(folds)
+            learned = self._map(values, records, weights, folds, families)
+            left = records - additive.means - values
+            opened = self._gates(left, learned.out_of_fold_corrections_, weights, families)
+        changed = additive.means + values + opened * learned.out_of_fold_corrections_ - plain
+        self.gate_ = self._gates(records - plain, changed, weights, families)
+        self.trait_map_, self._opened = learned, opened
+        self._keep_effects(first, additive)
 
-    def _notes(self, names: list[str]) -> list[str]:
+    def _map(
+        self, values: FloatArray, records: FloatArray, weights: FloatArray, folds: IntArray, families: StrArray
+    ) -> TraitMap:
+        return TraitMap(degree=self.degree, seed=self.seed).fit(
+            values, records, weights=weights, folds=folds, families=families
+        )
+
+    def _gates(
+        self, errors: FloatArray, corrections: FloatArray, weights: FloatArray, families: StrArray
+    ) -> FloatArray:
+        return gates(errors, corrections, weights, self.gate_level, blocks=families)
+
+    def _keep_effects(self, first: AdditiveFit, last: AdditiveFit) -> None:
+        """Keep the marker effects of the first GBLUP beside those of the last one, shape (markers, 2 x traits)."""
+        self.mean_ = first.means + self.gate_ * (last.means - first.means)
+        effects = first.marker_effects()
+        self.marker_effects_of_both_ = np.hstack([effects, effects if last is first else last.marker_effects()])
+
+    def _gate_notes(self, names: list[str]) -> list[str]:
         opened = [f"{name} ({share:.2f})" for name, share in zip(names, self.gate_, strict=True) if share > 0]
         return [f"{len(opened)} of {len(names)} gates are open" + (f": {', '.join(opened)}" if opened else "")]
 
     def breeding_values(self, cohort: Cohort) -> FloatArray:
-        """Return GBLUP's breeding values plus their gated corrections, shape (animals, traits)."""
-        own = super().breeding_values(cohort)
-        return np.asarray(own + self.gate_ * self.trait_map_.corrections(own))
+        """Return GBLUP's breeding values plus what the gates let through, shape (animals, traits)."""
+        if not hasattr(self, "gate_"):
+            raise NotFittedError("Hybrid", expected="fit before predict", found="a model that saw no data")
+        both = self.scale_.breeding_values(cohort.genotypes, self.marker_effects_of_both_)
+        plain, last = np.split(both, 2, axis=1)
+        changed = last + self._opened * self.trait_map_.corrections(last) - plain
+        return np.asarray(plain + self.gate_ * changed)
+
+    def predict(self, cohort: Cohort) -> FloatArray:
+        """Return mean plus genetic value, shape (animals, traits); of a binary trait within 0 and 1."""
+        genetic = self.breeding_values(cohort)
+        predictions = np.asarray(self.mean_ + genetic)
+        return within_bounds(predictions, self.binary_)
+
+
+def _residual_shares(errors: FloatArray, corrections: FloatArray, residual: FloatArray) -> FloatArray:
+    """Return what corrections leave of the residual variances, from what they leave of the errors, shape (traits,)."""
+    explained = np.nanmean(errors**2, axis=0) - np.nanmean((errors - corrections) ** 2, axis=0)
+    return np.asarray(np.clip(1 - explained / np.maximum(residual, 1e-300), _LEAST_SHARE, 1.0))
 
 
 def gates(

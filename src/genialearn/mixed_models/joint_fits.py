@@ -1,0 +1,115 @@
+"""The fitted model of all traits at once, and what more can be asked of it: other records, folds without records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from genialearn._arrays import BoolArray, FloatArray, IntArray
+from genialearn.cohorts import Cohort
+from genialearn.linalg.low_rank import LowRank
+from genialearn.linalg.operators import Dense, RandomOperator
+from genialearn.mixed_models.adjustment import average_by_animal
+from genialearn.mixed_models.joint import JointModel, JointSystem
+from genialearn.mixed_models.records import patterns
+
+_FORMED, _BY_PRODUCTS = 1e-10, 1e-6
+"""Relative residual of the joint system: products with a formed G are float64, others right to about 1e-7."""
+
+_OUT_OF_FOLD = 1e-3
+"""The same where it only serves to learn from: errors far below those of prediction."""
+
+
+@dataclass(frozen=True, eq=False)
+class JointFits:
+    """One mixed model of all traits, solved for given covariances.
+
+    Parameters
+    ----------
+    cohort
+        The training animals, canonical.
+    kernel, part
+        Their relationships, and the dominant part of these.
+    genetic, residual
+        S_g and S_e, shape (traits, traits).
+    model
+        The solution.
+    """
+
+    cohort: Cohort
+    kernel: RandomOperator
+    part: LowRank
+    genetic: FloatArray
+    residual: FloatArray
+    model: JointModel
+
+    @classmethod
+    def solved(
+        cls, cohort: Cohort, kernel: RandomOperator, part: LowRank, genetic: FloatArray, residual: FloatArray
+    ) -> JointFits:
+        """Return the model of all traits, given their covariances."""
+        tolerance = _FORMED if isinstance(kernel, Dense) else _BY_PRODUCTS
+        model = JointSystem(cohort, kernel, genetic, residual, part).solve(tolerance=tolerance)
+        return cls(cohort, kernel, part, genetic, residual, model)
+
+    def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
+        """Return records without their fixed effects plus their mean, and weights, averaged by animal.
+
+        Both have shape (animals, traits); where an animal has no record the value is NaN and the weight 0.
+        """
+        columns = []
+        for trait, pattern in enumerate(patterns(self.cohort)):
+            fixed_part = np.asarray(pattern.effects.matrix @ self.model.fixed[trait])
+            values = self.cohort.records.values[pattern.records, trait] - fixed_part + self.model.means[trait]
+            columns.append(average_by_animal(pattern.animals, values, pattern.root_weights**2, len(self.cohort)))
+        return np.column_stack([value for value, _ in columns]), np.column_stack([weight for _, weight in columns])
+
+    def corrected(self, corrections: FloatArray, residual_shares: FloatArray) -> JointFits:
+        """Return the model of records from which something was taken away.
+
+        Parameters
+        ----------
+        corrections
+            What is taken from each record of an animal, shape (animals, traits).
+        residual_shares
+            What this leaves of the residual variances, shape (traits,).
+        """
+        roots = np.sqrt(residual_shares)
+        less = _with_values(self.cohort, self.cohort.records.values - corrections[self.cohort.record_rows])
+        return JointFits.solved(less, self.kernel, self.part, self.genetic, self.residual * np.outer(roots, roots))
+
+    def out_of_fold_breeding_values(self, folds: IntArray) -> FloatArray:
+        """Return each animal's breeding values as if no animal of its fold had records, the covariances kept.
+
+        A trait that only animals of one fold have records of keeps them.
+
+        Parameters
+        ----------
+        folds
+            Fold of each training animal, shape (animals,).
+
+        Returns
+        -------
+        array, shape (animals, traits)
+        """
+        out = np.empty((len(self.cohort), len(self.genetic)))
+        for fold in np.unique(folds):
+            inside = folds == fold
+            cohort = _without_records(self.cohort, inside)
+            system = JointSystem(cohort, self.kernel, self.genetic, self.residual, self.part)
+            coefficients = system.solve(tolerance=_OUT_OF_FOLD).coefficients
+            out[inside] = self.kernel.matmat(coefficients)[inside]
+        return out
+
+
+def _without_records(cohort: Cohort, animals: BoolArray) -> Cohort:
+    """Return a cohort without the records of some animals, but of traits that nobody else has records of."""
+    values = cohort.records.values
+    left_out = animals[cohort.record_rows]
+    elsewhere = np.isfinite(values[~left_out]).any(axis=0)
+    return _with_values(cohort, np.where(left_out[:, None] & elsewhere, np.nan, values))
+
+
+def _with_values(cohort: Cohort, values: FloatArray) -> Cohort:
+    return replace(cohort, records=replace(cohort.records, values=values))

@@ -1,0 +1,166 @@
+"""The additive part of hybrids: GBLUP, of single traits or of all, whose records can be corrected and solved again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+
+from genialearn._arrays import FloatArray, IntArray
+from genialearn.cohorts import Cohort
+from genialearn.mixed_models.fits import TraitFits, adjusted_by_animal
+from genialearn.mixed_models.joint_fits import JointFits
+from genialearn.predictors.gblup import GBLUP
+from genialearn.predictors.gblup_multi import GBLUPMulti, marker_effects_of
+
+
+class AdditiveFit(Protocol):
+    """A fitted GBLUP of all traits."""
+
+    @property
+    def model(self) -> GBLUP:
+        """What was fitted first: variances, scale, notes."""
+
+    @property
+    def means(self) -> FloatArray:
+        """Average fixed part of the records, shape (traits,)."""
+
+    @property
+    def residual_variances(self) -> FloatArray:
+        """Of a record of weight 1, shape (traits,)."""
+
+    def marker_effects(self) -> FloatArray:
+        """Return the effects of one copy of the counted alleles, shape (markers, traits)."""
+
+    def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
+        """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""
+
+    def out_of_fold(self, folds: IntArray) -> FloatArray:
+        """Return each animal's breeding values as if no animal of its fold had records, shape (animals, traits)."""
+
+    def corrected(self, corrections: FloatArray, residual_shares: FloatArray) -> Self:
+        """Return the fit to records from which something was taken away, with residual variances that much smaller.
+
+        Parameters
+        ----------
+        corrections
+            What is taken from the records of each animal, shape (animals, traits).
+        residual_shares
+            Shape (traits,).
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class SingleTraitFit:
+    """Each trait by itself.
+
+    Parameters
+    ----------
+    cohort
+        The training animals, canonical, with the records as they were given.
+    model
+        Variances and scale are its own.
+    fitted
+        The same, or what was fitted to corrected records.
+    fits
+        Of `fitted`.
+    """
+
+    cohort: Cohort
+    model: GBLUP
+    fitted: GBLUP
+    fits: TraitFits
+
+    @classmethod
+    def of(cls, model: GBLUP, cohort: Cohort) -> SingleTraitFit:
+        """Fit the model."""
+        fits = model.fit_traits(cohort)
+        return cls(cohort, model, model, fits)
+
+    @property
+    def means(self) -> FloatArray:
+        """Average fixed part of the records, shape (traits,)."""
+        return self.fitted.mean_
+
+    @property
+    def residual_variances(self) -> FloatArray:
+        """Of a record of weight 1, shape (traits,)."""
+        return np.array([fitted.variances.residual for fitted in self.model.models_])
+
+    def marker_effects(self) -> FloatArray:
+        """Return the effects of one copy of the counted alleles, shape (markers, traits)."""
+        return self.fitted.marker_effects_
+
+    def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
+        """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""
+        return adjusted_by_animal(self.fits.models, len(self.cohort))
+
+    def out_of_fold(self, folds: IntArray) -> FloatArray:
+        """Return each animal's breeding values as if no animal of its fold had records, shape (animals, traits)."""
+        return self.fits.out_of_fold_breeding_values(folds)
+
+    def corrected(self, corrections: FloatArray, residual_shares: FloatArray) -> SingleTraitFit:
+        """Return the fit to records from which something was taken away, with residual variances that much smaller.
+
+        A trait with random effects beside breeding values has its variances estimated again.
+        """
+        h = self.model.heritability_
+        given = None if any(trait.random for trait in self.cohort.traits) else list(h / (h + (1 - h) * residual_shares))
+        settings = {**self.model.get_params(), "heritability": given}
+        again = GBLUP(**{name: settings[name] for name in GBLUP().get_params()})
+        values = self.cohort.records.values - corrections[self.cohort.record_rows]
+        less = replace(self.cohort, records=replace(self.cohort.records, values=values))
+        return SingleTraitFit(self.cohort, self.model, again, again.fit_traits(less))
+
+
+@dataclass(frozen=True, eq=False)
+class JointFit:
+    """All traits in one system.
+
+    Parameters
+    ----------
+    cohort
+        The training animals, canonical, with the records as they were given.
+    model
+        Covariances and scale are its own.
+    first, fits
+        Its solution, and that of the corrected records.
+    """
+
+    cohort: Cohort
+    model: GBLUPMulti
+    first: JointFits
+    fits: JointFits
+
+    @classmethod
+    def of(cls, model: GBLUPMulti, cohort: Cohort) -> JointFit:
+        """Fit the model."""
+        fits = model.fit_jointly(cohort)
+        return cls(cohort, model, fits, fits)
+
+    @property
+    def means(self) -> FloatArray:
+        """Average fixed part of the records, shape (traits,)."""
+        return self.fits.model.means
+
+    @property
+    def residual_variances(self) -> FloatArray:
+        """Of a record of weight 1, shape (traits,)."""
+        return np.diag(self.first.residual)
+
+    def marker_effects(self) -> FloatArray:
+        """Return the effects of one copy of the counted alleles, shape (markers, traits)."""
+        return marker_effects_of(self.model, self.cohort, self.fits.kernel, self.fits.model)
+
+    def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
+        """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""
+        return self.fits.adjusted_by_animal()
+
+    def out_of_fold(self, folds: IntArray) -> FloatArray:
+        """Return each animal's breeding values as if no animal of its fold had records, shape (animals, traits)."""
+        return self.fits.out_of_fold_breeding_values(folds)
+
+    def corrected(self, corrections: FloatArray, residual_shares: FloatArray) -> JointFit:
+        """Return the fit to records from which something was taken away, with residual variances that much smaller."""
+        return replace(self, fits=self.first.corrected(corrections, residual_shares))
