@@ -132,13 +132,17 @@ class SingleTraitBLUP(Estimator):
         else:
             rng = np.random.default_rng(self.seed)
             fits = iterative.fit_trait_models(cohort, kernel, given, rng=rng, progress=progress)
+        self._keep(cohort, fits)
+        return fits
+
+    def _keep(self, cohort: Cohort, fits: TraitFits) -> None:
+        """Keep what was estimated of all traits."""
         self.models_ = list(fits.models)
         self.heritability_ = np.array([model.variances.heritability for model in self.models_])
         self.heritability_se_ = np.array([model.heritability_se for model in self.models_])
         self.mean_ = np.array([model.mean for model in self.models_])
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
         self.notes_: list[str] = _repairs(fits)
-        return fits
 
 
 def dual_coefficients(fits: TraitFits) -> FloatArray:
