@@ -91,7 +91,7 @@ class Plan:
         """About how much memory the largest cell needs: GBLUP, or a model that sees all dosages at once."""
         sizes = Sizes.of(self.cohort, patterns(self.cohort))
         models = set(self.models)
-        more = {"out_of_fold": _HYBRID in models, "covariances": _MULTI in models}
+        more = {"out_of_fold": _HYBRID in models, "covariances": bool(models & {_MULTI, _HYBRID})}
         gblup = needed_bytes(sizes, choose_solver(self.cohort), **more) / 2**30
         if models <= {REFERENCE, _HYBRID, _MULTI}:
             return gblup

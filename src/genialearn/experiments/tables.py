@@ -17,7 +17,7 @@ from genialearn.experiments.cell import WHOLE_CELL
 from genialearn.experiments.engine import Failure
 from genialearn.experiments.plan import Plan
 from genialearn.experiments.runs import RunFolder
-from genialearn.predictors import REFERENCE
+from genialearn.predictors import REFERENCE, REFERENCES
 from genialearn.validation.splits import blocks
 
 COST_COLUMNS = ["model", "split", "stage", "wall_s", "cpu_s", "peak_rss_mib", "n_animals", "n_markers", "n_traits"]
@@ -30,7 +30,7 @@ def write_tables(folder: RunFolder, plan: Plan) -> None:
     judged = _judged(folder, plan)
     scores = [scoring.score_table(judged, predicted), _heritability_scores(folder, plan)]
     _files.write_table(folder.path / runs.SCORES, pd.concat(scores, ignore_index=True))
-    comparisons = scoring.comparison_table(judged, predicted, [REFERENCE])
+    comparisons = scoring.comparison_table(judged, predicted, REFERENCES)
     _files.write_table(folder.path / runs.COMPARISONS, comparisons)
     _write_predictions(folder, scoring.prediction_tables(judged, predicted))
     _files.write_table(folder.path / runs.COSTS, _costs(folder, plan), digits=COST_DIGITS)

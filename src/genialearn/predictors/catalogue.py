@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 REFERENCE = "gblup"
 """What everything else is compared with."""
 
+REFERENCES = (REFERENCE, "gblup-multi")
+"""What models are compared with where it is run: one that only borrows from other traits beats the first alone."""
+
 CATALOGUE: Mapping[str, Entry[Predictor]] = {
     "gblup": Entry("genialearn.predictors.gblup", "GBLUP", "GBLUP", "one mixed model a trait, exact: the reference"),
     "gblup-multi": Entry(
