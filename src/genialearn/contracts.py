@@ -69,6 +69,18 @@ class HasHistory(Protocol):
 
 
 @runtime_checkable
+class HasTraitCurves(Protocol):
+    """A fitted model that has learned curves between traits."""
+
+    def trait_curves(self) -> pd.DataFrame:
+        """Return the curves that are more than lines, points of a curve in order.
+
+        Columns: `driver`, `target`, `share` of the curve that predictions contain, `p` and `p_holm` of the test that it
+        is a line, and for each point `breeding_value` of the driver, `effect` on the target, `lower` and `upper`.
+        """
+
+
+@runtime_checkable
 class HasNotes(Protocol):
     """A fitted model that has something to tell about its own decisions."""
 

@@ -9,12 +9,14 @@ from cohorts_for_tests import family_cohort, with_values
 from dense_mixed_model import relationships
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
+from genialearn.contracts import HasTraitCurves
 from genialearn.errors import SettingError
 from genialearn.genotypes import dosages
 from genialearn.mixed_models.exact import fit_trait_models
+from genialearn.predictors.gates import gates, residual_shares, shares
 from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.gblup_multi import GBLUPMulti
-from genialearn.predictors.hybrids import Hybrid, gates
+from genialearn.predictors.hybrids import Hybrid
 
 
 def errors_and_corrections(slope: float, n_traits: int, *, seed: int = 1) -> tuple[FloatArray, FloatArray]:
@@ -74,6 +76,44 @@ class TestGates:
             gates(factor * errors, factor * corrections, factor * weights, 0.05, blocks=np.arange(len(errors))),
             expected,
         )
+
+
+class TestShares:
+    """How far to go from one model to another that is better in theory."""
+
+    @staticmethod
+    def of(slopes: list[float], noise: float, *, seed: int = 1) -> FloatArray:
+        rng = np.random.default_rng(seed)
+        differences = rng.standard_normal((500, len(slopes)))
+        errors = np.array(slopes) * differences + noise * rng.standard_normal(differences.shape)
+        return shares(errors, differences, np.ones_like(errors), blocks=np.arange(500))
+
+    def test_without_information_it_is_all_the_way(self) -> None:
+        assert np.mean([self.of([1.0, 1.0], 100, seed=seed) for seed in range(20)]) > 0.8
+
+    def test_traits_that_differ_get_their_own(self) -> None:
+        np.testing.assert_allclose(self.of([0.2, 0.5, 0.9, 0.0], 0.5), [0.2, 0.5, 0.9, 0.0], atol=0.06)
+
+    def test_traits_that_may_be_alike_get_about_the_same(self) -> None:
+        found = self.of([0.5] * 20, 3.0)
+
+        assert pytest.approx(0.5, abs=0.12) == found.mean()
+        assert found.std() < 0.1
+
+    def test_where_the_second_is_worse_everywhere_it_is_left_out(self) -> None:
+        np.testing.assert_array_equal(np.zeros(3), self.of([-0.5] * 3, 0.5))
+
+    def test_one_trait(self) -> None:
+        assert pytest.approx([0.6], abs=0.1) == self.of([0.6], 0.5)
+
+
+def test_residual_shares() -> None:
+    rng = np.random.default_rng(1)
+    corrections, rest = rng.standard_normal((20_000, 2)), 2 * rng.standard_normal((20_000, 2))
+    found = residual_shares(corrections + rest, corrections * [1.0, -1.0], np.array([5.0, 5.0]))
+
+    np.testing.assert_allclose(found, [0.8, 1.0], atol=0.02)
+    assert [0.5] == residual_shares(rest[:, :1], rest[:, :1], np.array([4.0]))
 
 
 def cohort_with_a_curve(n_animals: int = 500, *, seed: int = 22) -> Cohort:
@@ -160,12 +200,29 @@ class TestHybrid:
 
     def test_all_traits_together_are_the_base_unless_something_is_in_the_way(self) -> None:
         cohort = family_cohort()
-        joint = GBLUPMulti().fit(cohort).predict(cohort)
+        joint, alone = (model.fit(cohort).predict(cohort) for model in (GBLUPMulti(), GBLUP()))
         single = GBLUP(heritability=0.3).fit(cohort).predict(cohort)
 
         shut = {"gate_level": 0.0, "folds": 3}
-        np.testing.assert_array_equal(joint, Hybrid(**shut).fit(cohort).predict(cohort))
+        model = Hybrid(**shut).fit(cohort)
+        expected = alone[:, :4] + model.joint_share_[:4] * (joint - alone)[:, :4]
+        np.testing.assert_allclose(model.predict(cohort)[:, :4], expected, rtol=1e-9)
+        assert model.joint_share_.any()
         np.testing.assert_array_equal(single, Hybrid(heritability=0.3, **shut).fit(cohort).predict(cohort))
+
+    def test_curves_are_told_by_the_names_of_their_traits(self, fitted: tuple[Cohort, Hybrid]) -> None:
+        _, model = fitted
+        curves = model.trait_curves()
+
+        assert {("T1", "T2")} == set(zip(curves["driver"], curves["target"], strict=True))
+        assert 41 == len(curves)
+        assert (curves["share"] == model.gate_[1] * model._opened[1]).all()
+        assert isinstance(model, HasTraitCurves)
+
+    def test_without_curves_the_table_is_empty(self) -> None:
+        model = Hybrid(degree=1, folds=3).fit(family_cohort())
+
+        assert [0, 9] == list(model.trait_curves().shape)
 
     def test_solving_again_without_the_curve_improves_the_prediction(self) -> None:
         """To GBLUP the curve is noise, in the trait that has it."""

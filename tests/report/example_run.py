@@ -54,6 +54,8 @@ def write_example_run(
     _write(folder / "comparisons.tsv", _comparisons(rng, scores, [name for name in references if name in scored]))
     _write(folder / "costs.tsv", _costs(rng, scored, len(traits)))
     _write(folder / "failures.tsv", _failures(failed))
+    if "hybrid" in scored:
+        _write(folder / "curves.tsv", _curves(rng, traits["name"].tolist()))
     _predictions(rng, traits, scored).to_parquet(folder / "predictions.parquet", index=False, row_group_size=20_000)
     _write_json(folder / "run.json", _run(traits, models, simulated=simulated))
     _write_json(folder / "cohort.json", _cohort(rng, traits["name"].tolist()))
@@ -168,6 +170,18 @@ def _predictions(rng: np.random.Generator, traits: pd.DataFrame, models: list[st
             for model in models
         ]  # fmt: skip
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=PREDICTION_COLUMNS)
+
+
+def _curves(rng: np.random.Generator, names: list[str]) -> pd.DataFrame:
+    """Return five curves, whatever the names of the traits are."""
+    tables = []
+    z = np.linspace(-3, 3, 41)
+    for place, (driver, target) in enumerate(zip(names[:5], names[11:16], strict=True)):
+        effect = -(z**2 - 1) * rng.uniform(0.2, 1)
+        columns = {"breeding_value": 10 * z, "effect": effect, "lower": effect - 0.2, "upper": effect + 0.2}
+        pair = {"model": "hybrid", "split": "forward", "driver": driver, "target": target, "share": 0.9}
+        tables.append(pd.DataFrame({**pair, "p": 1e-9 * 10**place, "p_holm": 1e-6 * 10**place, **columns}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _run(traits: pd.DataFrame, models: tuple[str, ...], *, simulated: bool) -> dict[str, object]:

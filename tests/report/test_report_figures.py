@@ -32,6 +32,7 @@ def pictures(results: Results) -> list[Picture | None]:
     by_model = (
         figures.accuracy_picture,
         figures.gain_picture,
+        figures.curve_picture,
         figures.dispersion_picture,
         figures.cost_picture,
         figures.observation_picture,
@@ -62,7 +63,7 @@ def test_a_model_has_one_colour_in_all_figures(results: Results) -> None:
 
     seen = {
         (trace["name"], trace["marker"]["color"])
-        for picture in pictures(results)[:5]
+        for picture in pictures(results)[:6]
         if picture
         for figure in picture.variants.values()
         for trace in figure["data"]
@@ -156,6 +157,25 @@ def test_gains_can_be_seen_over_each_reference(evil: Results) -> None:
     assert set(picture.variants) == {"0", "1"}
 
 
+def test_each_curve_has_a_panel_the_surest_first(results: Results) -> None:
+    picture = figures.curve_picture(results, model_colours(results))
+    assert picture is not None
+    figure = picture.variants[""]
+    titles = [note["text"] for note in figure["layout"]["annotations"]]
+
+    assert titles[0].startswith("<b>udder depth")
+    assert [f"p 1e-0{digit}" in title for digit, title in zip((6, 5), titles, strict=False)] == [True, True]
+    assert 2 * 5 == len(figure["data"])
+    first = results.curves[results.curves["target"] == "udder depth"]
+    assert first["effect"].tolist() == figure["data"][1]["y"]
+
+
+def test_without_curves_there_is_no_picture(tmp_path: Path) -> None:
+    results = read_results(write_example_run(tmp_path / "run", models=("gblup", "network")))
+
+    assert figures.curve_picture(results, model_colours(results)) is None
+
+
 def test_a_bubble_has_the_area_of_its_memory(results: Results) -> None:
     picture = figures.cost_picture(results, model_colours(results))
     assert picture is not None
@@ -188,7 +208,7 @@ def test_texts_of_the_user_never_stand_in_a_template(evil: Results) -> None:
 
 
 def test_many_models_repeat_colours_rather_than_fail(tmp_path: Path) -> None:
-    models = ("gblup", *(f"model {place}" for place in range(14)))
+    models = ("gblup", "hybrid", *(f"model {place}" for place in range(13)))
     results = read_results(write_example_run(tmp_path / "run", models=models))
 
     assert all(pictures(results))

@@ -15,7 +15,7 @@ from genialearn.report.pages import embedded
 from genialearn.report.results import read_results
 from genialearn.report.summaries import pooled, tallies
 
-SECTIONS = ["headline", "accuracy", "gain", "dispersion", "cost", "predictions", "cohort", "settings"]
+SECTIONS = ["headline", "accuracy", "gain", "curves", "dispersion", "cost", "predictions", "cohort", "settings"]
 
 
 class Page(HTMLParser):

@@ -21,7 +21,7 @@ import pandas as pd
 
 from genialearn import _files
 from genialearn.cohorts import Cohort, read_cohort
-from genialearn.contracts import HasHeritability, HasHistory, HasNotes, Predictor
+from genialearn.contracts import HasHeritability, HasHistory, HasNotes, HasTraitCurves, Predictor
 from genialearn.errors import GenialearnError
 from genialearn.experiments.costs import MemoryWatch, Stopwatch
 from genialearn.experiments.inputs import check_unchanged, files_from_settings
@@ -137,6 +137,8 @@ def _facts(model: Predictor) -> dict[str, Any]:
         facts["heritability_se"] = [float(se) if np.isfinite(se) else None for se in model.heritability_se_]
     if isinstance(model, HasNotes):
         facts["notes"] = model.notes_
+    if isinstance(model, HasTraitCurves):
+        facts["curves"] = model.trait_curves().to_dict("list")
     if isinstance(model, HasHistory):
         facts["epochs"] = len(model.history_)
     return facts

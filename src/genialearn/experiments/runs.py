@@ -17,7 +17,8 @@ from genialearn.errors import InputError
 
 RUN, SCORES, COMPARISONS, COSTS = "run.json", "scores.tsv", "comparisons.tsv", "costs.tsv"
 PREDICTIONS, FAILURES, COHORT, REPORT = "predictions.parquet", "failures.tsv", "cohort.json", "report.html"
-FILES = (SCORES, COMPARISONS, COSTS, PREDICTIONS, FAILURES, COHORT, REPORT, RUN)
+CURVES = "curves.tsv"
+FILES = (SCORES, COMPARISONS, COSTS, CURVES, PREDICTIONS, FAILURES, COHORT, REPORT, RUN)
 """Everything that a finished run leaves; `run.json` goes last, since it marks the folder as a run's."""
 
 CELLS = "cells"

@@ -21,7 +21,10 @@ from genialearn.predictors import REFERENCE, REFERENCES
 from genialearn.validation.splits import blocks
 
 COST_COLUMNS = ["model", "split", "stage", "wall_s", "cpu_s", "peak_rss_mib", "n_animals", "n_markers", "n_traits"]
-COST_DIGITS = 6
+CURVE_COLUMNS = [
+    *("model", "split", "driver", "target", "share", "p", "p_holm", "breeding_value", "effect", "lower", "upper"),
+]
+COST_DIGITS = CURVE_DIGITS = 6
 
 
 def write_tables(folder: RunFolder, plan: Plan) -> None:
@@ -34,6 +37,7 @@ def write_tables(folder: RunFolder, plan: Plan) -> None:
     _files.write_table(folder.path / runs.COMPARISONS, comparisons)
     _write_predictions(folder, scoring.prediction_tables(judged, predicted))
     _files.write_table(folder.path / runs.COSTS, _costs(folder, plan), digits=COST_DIGITS)
+    _files.write_table(folder.path / runs.CURVES, _curves(folder, plan), digits=CURVE_DIGITS)
     _files.write_json(folder.path / runs.COHORT, plan.description)
 
 
@@ -118,6 +122,16 @@ def _heritabilities(folder: RunFolder, plan: Plan, model: str) -> Iterator[tuple
 def _averages(estimates: Sequence[tuple[str, float, float | None]]) -> tuple[float, float]:
     errors = [se for _, _, se in estimates if se is not None]
     return float(np.mean([h2 for _, h2, _ in estimates])), float(np.mean(errors)) if errors else float("nan")
+
+
+def _curves(folder: RunFolder, plan: Plan) -> pd.DataFrame:
+    """Return the curves between traits that models have learned, one row a point."""
+    tables = [
+        pd.DataFrame({"model": key.model, "split": key.split, **curves})
+        for key in plan.cells
+        if folder.is_done(key) and (curves := folder.cell_facts(key).get("curves", {})).get("driver")
+    ]
+    return pd.concat(tables, ignore_index=True)[CURVE_COLUMNS] if tables else pd.DataFrame(columns=CURVE_COLUMNS)
 
 
 def _costs(folder: RunFolder, plan: Plan) -> pd.DataFrame:

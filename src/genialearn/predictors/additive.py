@@ -13,6 +13,7 @@ from genialearn.mixed_models.fits import TraitFits, adjusted_by_animal
 from genialearn.mixed_models.joint_fits import JointFits
 from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.gblup_multi import GBLUPMulti, marker_effects_of
+from genialearn.predictors.single_trait import dual_coefficients
 
 
 class AdditiveFit(Protocol):
@@ -33,6 +34,15 @@ class AdditiveFit(Protocol):
     def marker_effects(self) -> FloatArray:
         """Return the effects of one copy of the counted alleles, shape (markers, traits)."""
 
+    def singly(self, folds: IntArray) -> Singly | None:
+        """Return what each trait by itself predicts, None where that is the model.
+
+        Parameters
+        ----------
+        folds
+            Fold of each training animal, shape (animals,).
+        """
+
     def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
         """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""
 
@@ -49,6 +59,25 @@ class AdditiveFit(Protocol):
         residual_shares
             Shape (traits,).
         """
+
+
+@dataclass(frozen=True, eq=False)
+class Singly:
+    """What models of single traits predict, beside one of all traits.
+
+    Parameters
+    ----------
+    means
+        Shape (traits,).
+    out_of_fold
+        Breeding values, shape (animals, traits).
+    marker_effects
+        Shape (markers, traits).
+    """
+
+    means: FloatArray
+    out_of_fold: FloatArray
+    marker_effects: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +121,10 @@ class SingleTraitFit:
         """Return the effects of one copy of the counted alleles, shape (markers, traits)."""
         return self.fitted.marker_effects_
 
+    def singly(self, folds: IntArray) -> Singly | None:
+        """Return None: each trait is by itself."""
+        return None
+
     def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
         """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""
         return adjusted_by_animal(self.fits.models, len(self.cohort))
@@ -124,20 +157,23 @@ class JointFit:
         The training animals, canonical, with the records as they were given.
     model
         Covariances and scale are its own.
+    singles
+        The models of single traits that its variances come from.
     first, fits
         Its solution, and that of the corrected records.
     """
 
     cohort: Cohort
     model: GBLUPMulti
+    singles: TraitFits
     first: JointFits
     fits: JointFits
 
     @classmethod
     def of(cls, model: GBLUPMulti, cohort: Cohort) -> JointFit:
         """Fit the model."""
-        fits = model.fit_jointly(cohort)
-        return cls(cohort, model, fits, fits)
+        singles, fits = model.fit_jointly(cohort)
+        return cls(cohort, model, singles, fits, fits)
 
     @property
     def means(self) -> FloatArray:
@@ -151,7 +187,13 @@ class JointFit:
 
     def marker_effects(self) -> FloatArray:
         """Return the effects of one copy of the counted alleles, shape (markers, traits)."""
-        return marker_effects_of(self.model, self.cohort, self.fits.kernel, self.fits.model)
+        return marker_effects_of(self.model, self.cohort, self.fits.kernel, self.fits.model.coefficients)
+
+    def singly(self, folds: IntArray) -> Singly | None:
+        """Return what the models of single traits predict."""
+        effects = marker_effects_of(self.model, self.cohort, self.fits.kernel, dual_coefficients(self.singles))
+        means = np.array([fitted.mean for fitted in self.singles.models])
+        return Singly(means, self.singles.out_of_fold_breeding_values(folds), effects)
 
     def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
         """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""

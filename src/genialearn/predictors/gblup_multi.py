@@ -12,7 +12,7 @@ from genialearn.errors import SettingError, examples
 from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import RandomOperator
 from genialearn.mixed_models.covariances import correlations, estimate_covariances
-from genialearn.mixed_models.joint import JointModel
+from genialearn.mixed_models.fits import TraitFits
 from genialearn.mixed_models.joint_fits import JointFits
 from genialearn.predictors.gblup import GBLUP, kernel_of
 from genialearn.relationships import GenomicRelationships
@@ -65,8 +65,8 @@ class GBLUPMulti(GBLUP):
         self.fit_jointly(cohort)
         return self
 
-    def fit_jointly(self, cohort: Cohort) -> JointFits:
-        """Do what `fit` does, and return the model of all traits, of which more can be asked.
+    def fit_jointly(self, cohort: Cohort) -> tuple[TraitFits, JointFits]:
+        """Do what `fit` does, and return the models of single traits and that of all, of which more can be asked.
 
         Parameters
         ----------
@@ -83,8 +83,8 @@ class GBLUPMulti(GBLUP):
         self.genetic_covariances_, self.residual_covariances_ = genetic, residual
         self.genetic_correlations_ = correlations(genetic)
         self.mean_, self.iterations_ = joint.model.means, joint.model.iterations
-        self.marker_effects_ = marker_effects_of(self, cohort, kernel, joint.model)
-        return joint
+        self.marker_effects_ = marker_effects_of(self, cohort, kernel, joint.model.coefficients)
+        return fits, joint
 
     def _given_covariances(self, n_traits: int) -> tuple[FloatArray, FloatArray] | None:
         if self.genetic_covariances is None or self.residual_covariances is None:
@@ -112,11 +112,14 @@ class GBLUPMulti(GBLUP):
         return found.genetic.matrix, found.residual.matrix
 
 
-def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, joint: JointModel) -> FloatArray:
-    """Return the marker effects that give the joint model's breeding values, shape (markers, traits)."""
+def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, coefficients: FloatArray) -> FloatArray:
+    """Return the marker effects that give breeding values G a, of coefficients a (animals, traits).
+
+    Their shape is (markers, traits).
+    """
     if isinstance(kernel, GenomicRelationships):
-        return kernel.marker_effects(joint.coefficients)
-    return model.scale_.marker_effects(cohort.genotypes, joint.coefficients)
+        return kernel.marker_effects(coefficients)
+    return model.scale_.marker_effects(cohort.genotypes, coefficients)
 
 
 def refuse_random_effects(cohort: Cohort) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.stats import norm
+import pandas as pd
 
 from genialearn._arrays import FloatArray, IntArray, StrArray
 from genialearn._checks import check_at_least, check_between, check_known
@@ -13,16 +14,48 @@ from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
 from genialearn.predictors.additive import AdditiveFit, JointFit, SingleTraitFit
+from genialearn.predictors.gates import gates, residual_shares, shares
 from genialearn.predictors.gblup import GBLUP, within_bounds
 from genialearn.predictors.gblup_multi import GBLUPMulti
 from genialearn.predictors.trait_map import TraitMap
 from genialearn.validation.splits import blocks
-from genialearn.validation.tests import holm
+from genialearn.validation.tests import LEVEL, holm
+
+CURVE_COLUMNS = ("driver", "target", "share", "p", "p_holm", "breeding_value", "effect", "lower", "upper")
 
 BASES = ("auto", "gblup", "gblup-multi")
 
-_LEAST_SHARE = 0.5
-"""Of a residual variance that is left at least, whatever a correction explains."""
+
+@dataclass(frozen=True, eq=False)
+class _Additive:
+    """What an additive model predicts.
+
+    Parameters
+    ----------
+    means
+        Shape (traits,).
+    values
+        Out-of-fold breeding values of the training animals, shape (animals, traits).
+    marker_effects
+        Shape (markers, traits).
+    """
+
+    means: FloatArray
+    values: FloatArray
+    marker_effects: FloatArray
+
+    @classmethod
+    def of(cls, fit: AdditiveFit, folds: IntArray) -> _Additive:
+        return cls(fit.means, fit.out_of_fold(folds), fit.marker_effects())
+
+    def moved(self, other: _Additive, share: FloatArray) -> _Additive:
+        """Return what lies between this model and another one, share by trait."""
+        parts = zip(
+            (self.means, self.values, self.marker_effects),
+            (other.means, other.values, other.marker_effects),
+            strict=True,
+        )
+        return _Additive(*(mine + share * (its - mine) for mine, its in parts))
 
 
 class Hybrid(Estimator):
@@ -30,7 +63,9 @@ class Hybrid(Estimator):
 
     With breeding values u of GBLUP and a map f between traits:
 
-    1. Every training animal gets the breeding values that it would have without the records of its own fold.
+    1. Every training animal gets the breeding values that it would have without the records of its own fold. With few
+       records GBLUP of all traits together can be worse than of single ones; so the base lies between both, trait by
+       trait, where the out-of-fold errors say.
     2. A `TraitMap` learns each trait from these out-of-fold breeding values of all traits. Its corrections f(u) to a
        trait count where they explain GBLUP's out-of-fold errors.
     3. What they explain is taken from the records, and GBLUP is solved again: without the curved part, which is noise
@@ -42,9 +77,9 @@ class Hybrid(Estimator):
     Parameters
     ----------
     base
-        "gblup-multi", whose breeding values have the linear borrowing between traits in them; "gblup", each trait by
-        itself; "auto" for the first where it can be had: with several traits, no random effects beside breeding values
-        and no heritability given.
+        "gblup-multi", whose breeding values have linear borrowing between traits in them, as far as it helps; "gblup",
+        each trait by itself; "auto" for the first where it can be had: with several traits, no random effects beside
+        breeding values and no heritability given.
     heritability, relationships, solver
         As in `GBLUP`.
     degree
@@ -60,14 +95,16 @@ class Hybrid(Estimator):
 
     Attributes
     ----------
+    joint_share_
+        How far each trait's base goes from single-trait to multi-trait GBLUP, from 0 to 1, shape (traits,).
     gate_
         Share of the correction that is added, shape (traits,).
     trait_map_
         The last map, fitted on all training animals.
     out_of_fold_
-        The first GBLUP's out-of-fold breeding values by identifier, shape (animals, traits).
+        The base's out-of-fold breeding values by identifier, shape (animals, traits).
     base_
-        The first GBLUP, which `heritability_` and `heritability_se_` are of.
+        The GBLUP, which `heritability_` and `heritability_se_` are of.
     mean_
         Of predictions, shape (traits,).
     notes_
@@ -116,7 +153,8 @@ class Hybrid(Estimator):
         self.heritability_, self.heritability_se_ = first.model.heritability_, first.model.heritability_se_
         self._learn(first, folds, blocks(cohort))
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
-        self.notes_ = first.model.notes_ + self._gate_notes([trait.name for trait in cohort.traits])
+        self._names = [trait.name for trait in cohort.traits]
+        self.notes_ = first.model.notes_ + self._gate_notes(self._names)
         return self
 
     def _additive(self, cohort: Cohort) -> AdditiveFit:
@@ -129,23 +167,35 @@ class Hybrid(Estimator):
 
     def _learn(self, first: AdditiveFit, folds: IntArray, families: StrArray) -> None:
         records, weights = first.adjusted_by_animal()
-        additive, values = first, first.out_of_fold(folds)
-        plain = first.means + values
-        self.out_of_fold_ = values
-        learned = self._map(values, records, weights, folds, families)
-        opened = self._gates(records - plain, learned.out_of_fold_corrections_, weights, families)
+        plain = last = self._plain(first, records, weights, folds, families)
+        errors = records - plain.means - plain.values
+        learned = self._map(plain.values, records, weights, folds, families)
+        opened = self._gates(errors, learned.out_of_fold_corrections_, weights, families)
         for _ in range(self.rounds if opened.any() else 0):
             corrections = opened * learned.out_of_fold_corrections_
-            shares = _residual_shares(records - plain, corrections, first.residual_variances)
-            additive = first.corrected(corrections, shares)
-            values = additive.out_of_fold(folds)
-            learned = self._map(values, records, weights, folds, families)
-            left = records - additive.means - values
-            opened = self._gates(left, learned.out_of_fold_corrections_, weights, families)
-        changed = additive.means + values + opened * learned.out_of_fold_corrections_ - plain
-        self.gate_ = self._gates(records - plain, changed, weights, families)
-        self.trait_map_, self._opened = learned, opened
-        self._keep_effects(first, additive)
+            left = residual_shares(errors, corrections, first.residual_variances)
+            last = _Additive.of(first.corrected(corrections, left), folds)
+            learned = self._map(last.values, records, weights, folds, families)
+            opened = self._gates(
+                records - last.means - last.values, learned.out_of_fold_corrections_, weights, families
+            )
+        improved = last.means + last.values + opened * learned.out_of_fold_corrections_
+        self.gate_ = self._gates(errors, improved - plain.means - plain.values, weights, families)
+        self.trait_map_, self._opened, self.out_of_fold_ = learned, opened, plain.values
+        self.mean_ = plain.means + self.gate_ * (last.means - plain.means)
+        self.marker_effects_of_both_ = np.hstack([plain.marker_effects, last.marker_effects])
+
+    def _plain(
+        self, first: AdditiveFit, records: FloatArray, weights: FloatArray, folds: IntArray, families: StrArray
+    ) -> _Additive:
+        """Return the GBLUP that everything is added to: all traits together as far as that is better than singly."""
+        found, singly = _Additive.of(first, folds), first.singly(folds)
+        self.joint_share_ = np.ones(records.shape[1])
+        if singly is None:
+            return found
+        errors = records - singly.means - singly.out_of_fold
+        self.joint_share_ = shares(errors, found.values - singly.out_of_fold, weights, blocks=families)
+        return _Additive(singly.means, singly.out_of_fold, singly.marker_effects).moved(found, self.joint_share_)
 
     def _map(
         self, values: FloatArray, records: FloatArray, weights: FloatArray, folds: IntArray, families: StrArray
@@ -159,77 +209,52 @@ class Hybrid(Estimator):
     ) -> FloatArray:
         return gates(errors, corrections, weights, self.gate_level, blocks=families)
 
-    def _keep_effects(self, first: AdditiveFit, last: AdditiveFit) -> None:
-        """Keep the marker effects of the first GBLUP beside those of the last one, shape (markers, 2 x traits)."""
-        self.mean_ = first.means + self.gate_ * (last.means - first.means)
-        effects = first.marker_effects()
-        self.marker_effects_of_both_ = np.hstack([effects, effects if last is first else last.marker_effects()])
-
     def _gate_notes(self, names: list[str]) -> list[str]:
         opened = [f"{name} ({share:.2f})" for name, share in zip(names, self.gate_, strict=True) if share > 0]
         return [f"{len(opened)} of {len(names)} gates are open" + (f": {', '.join(opened)}" if opened else "")]
 
+    def trait_curves(self) -> pd.DataFrame:
+        """Return the curves that are more than lines, by tests that Holm's method corrects for all pairs of traits.
+
+        Columns: `driver`, `target`, `share` of the curve that predictions contain, `p`, `p_holm`, and for each of 41
+        points `breeding_value` of the driver, `effect` on the target, `lower` and `upper`.
+        """
+        self._check_fitted()
+        curves = self.trait_map_.curves()
+        corrected = holm(np.array([curve.p for curve in curves]))
+        tables = [
+            pd.DataFrame(
+                {
+                    "driver": self._names[curve.driver],
+                    "target": self._names[curve.target],
+                    "share": self.gate_[curve.target] * self._opened[curve.target],
+                    "p": curve.p,
+                    "p_holm": p_holm,
+                    "breeding_value": curve.breeding_values,
+                    "effect": curve.effects,
+                    "lower": curve.lower,
+                    "upper": curve.upper,
+                }
+            )
+            for curve, p_holm in zip(curves, corrected, strict=True)
+            if p_holm < LEVEL
+        ]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=CURVE_COLUMNS)
+
     def breeding_values(self, cohort: Cohort) -> FloatArray:
         """Return GBLUP's breeding values plus what the gates let through, shape (animals, traits)."""
-        if not hasattr(self, "gate_"):
-            raise NotFittedError("Hybrid", expected="fit before predict", found="a model that saw no data")
+        self._check_fitted()
         both = self.scale_.breeding_values(cohort.genotypes, self.marker_effects_of_both_)
         plain, last = np.split(both, 2, axis=1)
         changed = last + self._opened * self.trait_map_.corrections(last) - plain
         return np.asarray(plain + self.gate_ * changed)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "gate_"):
+            raise NotFittedError("Hybrid", expected="fit before predict", found="a model that saw no data")
 
     def predict(self, cohort: Cohort) -> FloatArray:
         """Return mean plus genetic value, shape (animals, traits); of a binary trait within 0 and 1."""
         genetic = self.breeding_values(cohort)
         predictions = np.asarray(self.mean_ + genetic)
         return within_bounds(predictions, self.binary_)
-
-
-def _residual_shares(errors: FloatArray, corrections: FloatArray, residual: FloatArray) -> FloatArray:
-    """Return what corrections leave of the residual variances, from what they leave of the errors, shape (traits,)."""
-    explained = np.nanmean(errors**2, axis=0) - np.nanmean((errors - corrections) ** 2, axis=0)
-    return np.asarray(np.clip(1 - explained / np.maximum(residual, 1e-300), _LEAST_SHARE, 1.0))
-
-
-def gates(
-    errors: FloatArray, corrections: FloatArray, weights: FloatArray, level: float, *, blocks: StrArray
-) -> FloatArray:
-    """Return how much of each trait's correction out-of-fold data justify, from 0 to 1, shape (traits,).
-
-    The errors y - u of the uncorrected prediction are regressed on the corrections. The slope, shrunk by its own
-    uncertainty, is the gate, if it is above 0 by a one-sided test that Holm's method corrects for all traits.
-
-    Parameters
-    ----------
-    errors, corrections
-        Out of fold; errors are NaN without record, shape (animals, traits).
-    weights
-        Precision of the records, 0 without record, shape (animals, traits).
-    level
-        Of the family of tests.
-    blocks
-        Which animals' errors aren't independent, such as those of one sire, shape (animals,).
-    """
-    _, block_of = np.unique(blocks.astype(str), return_inverse=True)
-    slopes = [_slope(errors[:, t], corrections[:, t], weights[:, t], block_of) for t in range(errors.shape[1])]
-    value, error = np.array(slopes).T
-    significant = holm(norm.sf(value / error)) < level
-    shrunk = value * (1 - (error / np.where(significant, value, 1.0)) ** 2)
-    return np.where(significant, np.clip(shrunk, 0.0, 1.0), 0.0)
-
-
-def _slope(errors: FloatArray, corrections: FloatArray, weights: FloatArray, block_of: IntArray) -> tuple[float, float]:
-    """Return the weighted regression of errors on corrections and its standard error, robust within blocks.
-
-    The variance is the sum over blocks of squared sums of scores (Liang and Zeger 1986, Biometrika 73:13-22).
-    """
-    known = weights > 0
-    w = weights[known] / weights[known].sum()
-    x = corrections[known] - w @ corrections[known]
-    y = errors[known] - w @ errors[known]
-    spread = float(w @ x**2)
-    if not spread > 0:
-        return 0.0, 1.0
-    value = float(w @ (x * y)) / spread
-    scores = np.bincount(block_of[known], weights=w * x * (y - value * x))
-    return value, float(np.sqrt(np.sum(scores**2))) / spread

@@ -22,7 +22,7 @@ from genialearn.report.summaries import Tally, costs, mean_scores, shared_traits
 
 TEMPLATES = Path(__file__).parent / "templates"
 _DISPERSION = {"b1": "dispersion, b1", "bias": "bias, in genetic standard deviations"}
-_SECTIONS = ("Headline", "Accuracy", "Gain", "Dispersion", "Cost", "Predictions", "Cohort", "Settings")
+_SECTIONS = ("Headline", "Accuracy", "Gain", "Curves", "Dispersion", "Cost", "Predictions", "Cohort", "Settings")
 _NOUNS = ("animal", "marker", "trait", "model")
 
 
@@ -85,7 +85,7 @@ def _finite(content: Any) -> Any:
 def _content(results: Results) -> dict[str, Any]:
     pictures = _pictures(results)
     return {
-        "sections": [(name.lower(), name) for name in _SECTIONS],
+        "sections": [(name.lower(), name) for name in _SECTIONS if name != "Curves" or len(results.curves)],
         "results": results,
         "run": results.run,
         "settings": flattened(results.run.settings),
@@ -133,6 +133,7 @@ def _pictures(results: Results) -> list[Picture]:
     made = (
         figures.accuracy_picture(results, colours),
         figures.gain_picture(results, colours),
+        figures.curve_picture(results, colours),
         figures.dispersion_picture(results, colours),
         figures.cost_picture(results, colours),
         figures.observation_picture(results, colours),

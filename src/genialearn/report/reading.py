@@ -20,7 +20,7 @@ _Part = TypeVar("_Part")
 _TEXT_COLUMNS = frozenset(
     (
         *("trait", "model", "split", "metric", "reference", "verdict", "stage", "error", "message", "part"),
-        *("figure", "records"),
+        *("figure", "records", "driver", "target"),
     )
 )
 _KINDS = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false"}

@@ -20,6 +20,9 @@ COMPARISON_COLUMNS = ("trait", "model", "reference", "metric", "difference", "se
 COST_COLUMNS = (
     "model", "split", "stage", "wall_s", "cpu_s", "peak_rss_mib", "n_animals", "n_markers", "n_traits",
 )  # fmt: skip
+CURVE_COLUMNS = (
+    "model", "split", "driver", "target", "share", "p", "p_holm", "breeding_value", "effect", "lower", "upper",
+)  # fmt: skip
 FAILURE_COLUMNS = ("model", "split", "stage", "error", "message")
 
 _NO_RUN = "Run folders are written by: genialearn compare COHORT --out FOLDER."
@@ -121,7 +124,7 @@ class Results:
         Where it was read.
     run
         `run.json`.
-    scores, comparisons, costs, failures
+    scores, comparisons, costs, failures, curves
         The tables of the same name; those that are absent have no rows.
     predictions
         A sample of `predictions.parquet`: trait, model, observed, predicted; no rows where the file is absent.
@@ -135,6 +138,7 @@ class Results:
     comparisons: pd.DataFrame
     costs: pd.DataFrame
     failures: pd.DataFrame
+    curves: pd.DataFrame
     predictions: pd.DataFrame
     cohort: CohortResults
 
@@ -176,6 +180,7 @@ def read_results(folder: Path) -> Results:
         comparisons=_read_comparisons(folder / "comparisons.tsv"),
         costs=_read_optional(folder / "costs.tsv", COST_COLUMNS),
         failures=_read_optional(folder / "failures.tsv", FAILURE_COLUMNS),
+        curves=_read_optional(folder / "curves.tsv", CURVE_COLUMNS),
         predictions=sample_predictions(folder / "predictions.parquet"),
         cohort=read_cohort_results(folder / "cohort.json"),
     )

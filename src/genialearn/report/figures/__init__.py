@@ -10,6 +10,7 @@ from genialearn.report.figures.cohort import (
     relationship_picture,
 )
 from genialearn.report.figures.costs import cost_picture
+from genialearn.report.figures.curves import curve_picture
 from genialearn.report.figures.dots import accuracy_picture, dispersion_picture
 from genialearn.report.figures.gains import gain_picture
 from genialearn.report.figures.observations import observation_picture
@@ -22,6 +23,7 @@ __all__ = [
     "allele_frequency_picture",
     "component_picture",
     "cost_picture",
+    "curve_picture",
     "dispersion_picture",
     "gain_picture",
     "hole_picture",
