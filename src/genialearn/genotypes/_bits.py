@@ -287,9 +287,7 @@ def _decode_all(packed: ByteArray, rows: IntArray, table: NDArray[Any], out: NDA
 
 
 @njit(parallel=True, cache=True)
-def _decode_some(
-    packed: ByteArray, rows: IntArray, markers: IntArray, table: NDArray[Any], out: NDArray[Any]
-) -> None:
+def _decode_some(packed: ByteArray, rows: IntArray, markers: IntArray, table: NDArray[Any], out: NDArray[Any]) -> None:
     for i in prange(len(rows)):
         row = packed[rows[i]]
         for j in range(len(markers)):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from genialearn._arrays import FloatArray, IntArray
+from genialearn.errors import SettingError
 from genialearn.genotypes import GenotypeMatrix
 from genialearn.genotypes.by_animal import GenotypesByAnimal
 
@@ -56,3 +57,10 @@ class PackedAnimals:
 def best_device() -> torch.device:
     """Return the GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def chosen_device(name: str) -> torch.device:
+    """Return the device that a user named: "auto", "cpu" or "cuda"."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SettingError("device", expected="a GPU that torch can use", found="none", advice="Set device to auto.")
+    return best_device() if name == "auto" else torch.device(name)
