@@ -24,6 +24,7 @@ torch = pytest.importorskip("torch")
 
 FAST: dict[str, Any] = {"width": 16, "max_epochs": 6, "members": 2, "batch_animals": 32, "threads": 1}
 MILK, FAT, MASTITIS = 0, 1, 4
+EVERYBODY = np.ones(150, dtype=bool)
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ class TestLearning:
 
 class TestInnerParts:
     def test_the_youngest_are_held_out_by_everybody(self, cohort: Cohort) -> None:
-        years, parts = birth_years(cohort), inner_parts(cohort, 3, seed=1)
+        years, parts = birth_years(cohort), inner_parts(cohort, EVERYBODY, 3, seed=1)
 
         assert 3 == len(parts)
         for part in parts:
@@ -125,11 +126,24 @@ class TestInnerParts:
             np.testing.assert_array_equal(np.arange(150), np.union1d(*part))
 
     def test_without_birth_years_everybody_holds_out_another_part(self, cohort: Cohort) -> None:
-        parts = inner_parts(replace(cohort, pedigree=None), 6, seed=1)
+        parts = inner_parts(replace(cohort, pedigree=None), EVERYBODY, 6, seed=1)
 
         np.testing.assert_array_equal(np.arange(150), np.sort(np.concatenate([part.held_out for part in parts])))
         for part in parts:
             np.testing.assert_array_equal(np.arange(150), np.sort(np.concatenate(part)))
+
+    def test_animals_without_records_are_in_no_part(self, cohort: Cohort) -> None:
+        recorded = birth_years(cohort) < birth_years(cohort).max()
+        for each in (cohort, replace(cohort, pedigree=None)):
+            for part in inner_parts(each, recorded, 2, seed=1):
+                assert len(part.held_out) > 10
+                np.testing.assert_array_equal(np.flatnonzero(recorded), np.sort(np.concatenate(part)))
+
+    def test_the_youngest_may_have_no_record(self, cohort: Cohort) -> None:
+        values = cohort.records.values.copy()
+        values[birth_years(cohort) == birth_years(cohort).max()] = np.nan
+
+        assert np.isfinite(Network(**FAST).fit(with_values(cohort, values)).predict(cohort)).all()
 
 
 class TestTrainingThatWasKilled:
@@ -188,7 +202,7 @@ def simulated() -> tuple[Cohort, FloatArray]:
 
 @cache
 def fitted_on_most() -> Network:
-    settings = {**FAST, "max_epochs": 40, "members": 4, "learning_rate": 3e-3}
+    settings = {**FAST, "max_epochs": 25, "learning_rate": 3e-3}
     return Network(**settings).fit(simulated()[0].select(slice(0, 700)))
 
 

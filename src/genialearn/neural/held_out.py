@@ -241,4 +241,4 @@ class HeldOutTraining(Generic[AnyModule]):
             some = torch.from_numpy(rows[start : start + self._settings.batch]).to(self._device)
             loss, size = self._loss(self._average.network, some, warmth=1.0, generator=generator), self._size(some)
             total, sizes = total + size * float(loss), sizes + size
-        return total / sizes
+        return total / sizes if sizes else 0.0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genialearn._arrays import BoolArray
 from genialearn.cohorts import Cohort
 from genialearn.validation.splits import SplitScheme, birth_years
 
@@ -15,18 +16,29 @@ if TYPE_CHECKING:
 _LEAST_PARTS = 5
 
 
-def inner_parts(cohort: Cohort, n_members: int, *, seed: int) -> list[InnerPart]:
-    """Return each member's inner part.
+def inner_parts(cohort: Cohort, recorded: BoolArray, n_members: int, *, seed: int) -> list[InnerPart]:
+    """Return each member's inner part of the animals that have a record.
 
     Where birth years are known and of two years at least, every member holds out the youngest, about a fifth; animals
     of unknown birth year are trained on. Else animals are divided at random, and each member holds out another part.
+
+    Parameters
+    ----------
+    cohort
+        The animals.
+    recorded
+        Which of them have a record, shape (animals,).
+    n_members
+        How many parts are needed.
+    seed
+        Of the random parts.
     """
     from genialearn.neural.ensemble import InnerPart
 
-    years = birth_years(cohort)
+    rows = np.flatnonzero(recorded)
+    years = birth_years(cohort)[rows]
     if len(np.unique(years[np.isfinite(years)])) > 1:
-        youngest = SplitScheme("forward").splits(cohort, rng=np.random.default_rng(seed))[0].test
-        rest = np.setdiff1d(np.arange(len(cohort)), youngest)
-        return [InnerPart(rest, youngest)] * n_members
-    folds = np.random.default_rng(seed).permutation(len(cohort)) % max(n_members, _LEAST_PARTS)
-    return [InnerPart(np.flatnonzero(folds != member), np.flatnonzero(folds == member)) for member in range(n_members)]
+        youngest = SplitScheme("forward").splits(cohort.select(rows), rng=np.random.default_rng(seed))[0].test
+        return [InnerPart(np.delete(rows, youngest), rows[youngest])] * n_members
+    folds = np.random.default_rng(seed).permutation(len(rows)) % max(n_members, _LEAST_PARTS)
+    return [InnerPart(rows[folds != member], rows[folds == member]) for member in range(n_members)]

@@ -165,11 +165,12 @@ class Network(Estimator):
         from genialearn.neural.ensemble import train_members
 
         genome = Genome.of(cohort.genotypes.markers)
+        recorded = np.asarray(np.any(records.weights > 0, axis=1))
         return train_members(
             lambda: self._build(genome, len(cohort.traits)),
             inputs,
             self._targets(records, inputs.device),
-            parts=inner_parts(cohort, self.members, seed=self.seed),
+            parts=inner_parts(cohort, recorded, self.members, seed=self.seed),
             settings=self._settings(),
             seed=self.seed,
             refit=self.refit,
