@@ -265,7 +265,7 @@ class Network(Estimator):
         """Return bounds that hold an animal's genetic value plus mean with probability `level`.
 
         Error variances are those of the animals held out, on average, more where members disagree more than usual.
-        They rest on heritabilities by moments, and are a little too large where members were trained again.
+        They rest on heritabilities by moments, and may be a little too large where members were trained again.
         """
         self._check_fitted()
         check_between("interval level", level, 0.01, 0.999)
