@@ -16,7 +16,8 @@ from cohorts_for_tests import family_cohort  # noqa: E402
 from genialearn.errors import MissingExtraError  # noqa: E402
 from genialearn.genotypes import allele_frequencies  # noqa: E402
 from genialearn.neural.batches import PackedAnimals  # noqa: E402
-from genialearn.neural.bodies import Genome, Perceptron  # noqa: E402
+from genialearn.neural.bodies import Genome  # noqa: E402
+from genialearn.neural.bodies.perceptron import Perceptron  # noqa: E402
 from genialearn.neural.ensemble import InnerPart, Members, best_epochs, predict_members, train_members  # noqa: E402
 from genialearn.neural.training import Targets, TrainingSettings, predict, train  # noqa: E402
 from genialearn.neural.trait_network import TraitNetwork  # noqa: E402

@@ -13,7 +13,8 @@ from cohorts_for_tests import family_cohort  # noqa: E402
 from genialearn.errors import ConvergenceError  # noqa: E402
 from genialearn.genotypes import allele_frequencies  # noqa: E402
 from genialearn.neural.batches import PackedAnimals  # noqa: E402
-from genialearn.neural.bodies import Genome, Perceptron  # noqa: E402
+from genialearn.neural.bodies import Genome  # noqa: E402
+from genialearn.neural.bodies.perceptron import Perceptron  # noqa: E402
 from genialearn.neural.layers import masked_squared_error  # noqa: E402
 from genialearn.neural.training import Targets, TrainingSettings, TraitLoss, predict, train  # noqa: E402
 from genialearn.neural.trait_network import TraitNetwork  # noqa: E402

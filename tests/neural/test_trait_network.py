@@ -7,7 +7,9 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from genialearn.genotypes import MarkerMap  # noqa: E402
-from genialearn.neural.bodies import Body, Genome, Perceptron  # noqa: E402
+from genialearn.neural.bodies import Genome  # noqa: E402
+from genialearn.neural.bodies.body import Body  # noqa: E402
+from genialearn.neural.bodies.perceptron import Perceptron  # noqa: E402
 from genialearn.neural.trait_network import TraitNetwork  # noqa: E402
 
 GENOME = Genome.of(MarkerMap.numbered(20))
@@ -16,14 +18,14 @@ GENOME = Genome.of(MarkerMap.numbered(20))
 class Twins(Body):
     """Two members in one."""
 
-    n_out, members = 4, 2
+    members = 2
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(20, 4)
         self.weight = torch.nn.Parameter(torch.randn(20, 2, 4))
 
-    def forward(self, markers: Tensor, seen: Tensor | None) -> Tensor:
-        return torch.einsum("am,mkf->akf", markers, self.weight if seen is None else self.weight[seen])
+    def forward(self, markers: Tensor, seen: Tensor | None = None) -> Tensor:
+        return torch.einsum("am,mkf->akf", self.upweighted(markers), self.weight if seen is None else self.weight[seen])
 
 
 @pytest.fixture

@@ -14,11 +14,13 @@ from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import InputError, MissingExtraError, SettingError
 from genialearn.genotypes import dosages
+from genialearn.neural.bodies import BODIES
 from genialearn.neural.checkpoints import CheckpointFile, Resumable
 from genialearn.predictors.inner_parts import inner_parts
 from genialearn.predictors.networks import Network
 from genialearn.validation.splits import birth_years
 from killed_training import KilledAfter, KilledError
+from messages import exactly
 
 torch = pytest.importorskip("torch")
 
@@ -95,6 +97,38 @@ class TestMembers:
         one, other = (Network(**FAST, seed=seed).fit(cohort).predict(cohort) for seed in (1, 2))
 
         assert not np.array_equal(one, other)
+
+
+class TestBodies:
+    """Every body in the place of the default one; with half of the markers dropped where it accepts that."""
+
+    @pytest.mark.parametrize("body", BODIES)
+    def test_the_same_seed_is_the_same_to_the_byte(self, body: str, cohort: Cohort) -> None:
+        one, same = (with_body(body).fit(cohort).predict(cohort) for _ in range(2))
+
+        assert np.isfinite(one).all()
+        assert np.ptp(one, axis=0).min() > 0
+        assert one.tobytes() == same.tobytes()
+
+    @pytest.mark.parametrize("body", BODIES)
+    def test_company_does_not_matter(self, body: str, cohort: Cohort) -> None:
+        model = with_body(body).fit(cohort)
+
+        np.testing.assert_allclose(model.predict(cohort)[[7]], model.predict(cohort.select([7])), rtol=1e-9)
+
+    def test_settings_of_its_own(self, cohort: Cohort) -> None:
+        model = with_body("tabm", body_settings={"members": 3}).fit(cohort)
+
+        assert (3, 16, len(TRAIT_NAMES)) == model.networks_[0].heads.shape
+
+    def test_unknown_settings(self, cohort: Cohort) -> None:
+        message = "setting of body tabm: expected a known name, found 'member'. Did you mean members?"
+        with pytest.raises(SettingError, match=exactly(message)):
+            with_body("tabm", body_settings={"member": 3}).fit(cohort)
+
+
+def with_body(body: str, **settings: Any) -> Network:
+    return Network(**{**FAST, "max_epochs": 3}, marker_dropout=0.5, body=body, **settings)
 
 
 class TestLearning:

@@ -215,7 +215,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _no_checkpoint(path: Path) -> FileFormatError:
     return FileFormatError(
         str(path),
-        expected="a checkpoint of genialearn generate",
+        expected="a checkpoint of a training",
         found="another file",
         advice="Name a file that doesn't exist yet, and training begins there.",
     )

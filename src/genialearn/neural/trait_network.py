@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from genialearn._arrays import FloatArray
-from genialearn.neural.bodies import Body
+from genialearn.neural.bodies.body import Body
 
 
 class TraitNetwork(nn.Module):
     """Traits = a + A x / sqrt(markers) + B f(x), with f a body that all traits share.
 
     A and B start at 0, so that training begins with the linear path, which is what GBLUP can learn; or A starts at
-    marker effects, and training at their predictions. Where a batch sees part of the markers only, they are raised
-    by all markers over those seen. A body with several members has heads for each, and the linear path is common.
+    marker effects, and training at their predictions. Where a batch sees part of the markers only, the body
+    and the linear path each raise them by all markers over those seen. A body with several members has heads for each,
+    and the linear path is common.
 
     Parameters
     ----------
@@ -63,11 +64,13 @@ class TraitNetwork(nn.Module):
         Tensor
             Shape (animals, members, traits).
         """
-        n_markers = len(self.linear)
-        linear = self.linear if seen is None else self.linear[seen]
-        if seen is not None:
-            markers = markers * (n_markers / len(seen))
         features = self.body(markers, seen)
         features = features[:, None] if features.ndim == 2 else features
         deep = torch.einsum("amf,mft->amt", features, self.heads)
-        return deep + (self.bias + markers @ linear / math.sqrt(n_markers))[:, None]
+        return deep + (self.bias + self._linear(markers, seen))[:, None]
+
+    def _linear(self, markers: Tensor, seen: Tensor | None) -> Tensor:
+        n_markers = len(self.linear)
+        if seen is None:
+            return markers @ self.linear / math.sqrt(n_markers)
+        return markers @ self.linear[seen] * (math.sqrt(n_markers) / max(len(seen), 1))

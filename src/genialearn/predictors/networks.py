@@ -14,6 +14,7 @@ from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.errors import MissingExtraError, NotFittedError
 from genialearn.estimator import Estimator
+from genialearn.genotypes import GenotypeMatrix
 from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
 from genialearn.mixed_models.moments import haseman_elston
 from genialearn.predictors.attributions import Attributions, windows_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from genialearn.neural.batches import PackedAnimals
+    from genialearn.neural.bodies import Genome
     from genialearn.neural.checkpoints import Checkpoint, Checkpoints
     from genialearn.neural.ensemble import Members
     from genialearn.neural.training import Targets, TrainingSettings
@@ -49,8 +51,8 @@ class Network(Estimator):
 
     Parameters
     ----------
-    body
-        The hidden layers, by name.
+    body, body_settings
+        The hidden layers, by name, one of `genialearn.neural.bodies.BODIES`; and settings of its class.
     width, dropout, marker_dropout
         Size of the hidden layers, and the shares of units and of markers dropped in training. Few animals and many
         markers need much of both: with a fifth of the markers dropped a network overfits within three epochs.
@@ -93,6 +95,7 @@ class Network(Estimator):
         self,
         *,
         body: str = "perceptron",
+        body_settings: dict[str, Any] | None = None,
         width: int = 64,
         dropout: float = 0.5,
         marker_dropout: float = 0.8,
@@ -113,6 +116,7 @@ class Network(Estimator):
         seed: int = 1,
     ) -> None:
         self.body = body
+        self.body_settings = body_settings
         self.width = width
         self.dropout = dropout
         self.marker_dropout = marker_dropout
@@ -164,10 +168,10 @@ class Network(Estimator):
         from genialearn.neural.bodies import Genome
         from genialearn.neural.ensemble import train_members
 
-        genome = Genome.of(cohort.genotypes.markers)
+        genome, own = Genome.of(cohort.genotypes.markers), self._body_settings(cohort.genotypes)
         recorded = np.asarray(np.any(records.weights > 0, axis=1))
         return train_members(
-            lambda: self._build(genome, len(cohort.traits)),
+            lambda: self._build(genome, len(cohort.traits), own),
             inputs,
             self._targets(records, inputs.device),
             parts=inner_parts(cohort, recorded, self.members, seed=self.seed),
@@ -204,11 +208,18 @@ class Network(Estimator):
         values = np.where(np.isfinite(self.log_odds_), records.values, known.values)
         return Targets.of(values, known.weights, device, log_odds=self.log_odds_)
 
-    def _build(self, genome: Any, n_traits: int) -> TraitNetwork:
+    def _body_settings(self, genotypes: GenotypeMatrix) -> dict[str, Any]:
+        """Return what the body learns from training animals, which may be none, and what the user set."""
+        from genialearn.neural.bodies import learned_settings
+
+        learned = learned_settings(self.body, genotypes, self.scale_.frequencies, seed=self.seed)
+        return learned | (self.body_settings or {})
+
+    def _build(self, genome: Genome, n_traits: int, own: dict[str, Any]) -> TraitNetwork:
         from genialearn.neural.bodies import make_body
         from genialearn.neural.trait_network import TraitNetwork
 
-        body = make_body(self.body, genome, width=self.width, dropout=self.dropout)
+        body = make_body(self.body, genome, width=self.width, dropout=self.dropout, **own)
         return TraitNetwork(body, genome.n_markers, n_traits)
 
     def _settings(self) -> TrainingSettings:
@@ -289,13 +300,13 @@ class Network(Estimator):
         units = np.where(np.isfinite(self.log_odds_), 1.0, self.standard_deviation_)
         return Attributions(table, values * units)
 
-    def _inputs(self, genotypes: Any) -> PackedAnimals:
+    def _inputs(self, genotypes: GenotypeMatrix) -> PackedAnimals:
         _torch(self.threads)
         from genialearn.neural.batches import PackedAnimals, chosen_device
 
         return PackedAnimals.of(genotypes, self.scale_.frequencies, chosen_device(self.device))
 
-    def _of_members(self, genotypes: Any) -> FloatArray:
+    def _of_members(self, genotypes: GenotypeMatrix) -> FloatArray:
         """Return what networks give for genotypes on the model's map, shape (members, animals, traits)."""
         inputs = self._inputs(genotypes)
         from genialearn.neural.ensemble import predict_members

@@ -1,39 +1,55 @@
-"""Where markers lie, for bodies whose layers follow the genome."""
+"""Where the markers of a network stand: what windows and convolutions must know, without names and alleles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from genialearn._arrays import FloatArray, IntArray
+from genialearn.errors import AlignmentError
 from genialearn.genotypes import MarkerMap
 
 
 @dataclass(frozen=True, eq=False)
 class Genome:
-    """The markers of a network's input, in its order.
+    """The markers that a network sees, in its order of columns.
 
     Parameters
     ----------
     chromosomes
-        Number of each marker's chromosome, counted from 0 in order of appearance, shape (markers,).
+        0, 1, ... in order of appearance, those of a chromosome side by side, shape (markers,).
     positions
-        In base pairs, shape (markers,).
+        Physical positions in base pairs, 0 where unknown, shape (markers,).
     """
 
     chromosomes: IntArray
     positions: FloatArray
 
-    @classmethod
-    def of(cls, markers: MarkerMap) -> Genome:
-        """Return the genome of a marker map."""
-        names = markers.chromosomes.astype(str)
-        _, first, number = np.unique(names, return_index=True, return_inverse=True)
-        rank = np.argsort(np.argsort(first))
-        return cls(rank[number].astype(np.int64), markers.positions.astype(np.float64))
+    def __post_init__(self) -> None:
+        if np.any(np.diff(self.chromosomes) < 0):
+            raise AlignmentError(
+                "network markers",
+                expected="those of a chromosome side by side",
+                found="a chromosome that comes again after another one",
+                advice="Bring the genotypes to canonical order first.",
+            )
 
     @property
     def n_markers(self) -> int:
         """How many markers there are."""
         return len(self.chromosomes)
+
+    @classmethod
+    def of(cls, markers: MarkerMap) -> Self:
+        """Return the genome of a map in canonical order.
+
+        Raises
+        ------
+        AlignmentError
+            Where the markers of a chromosome don't stand side by side.
+        """
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(markers.chromosomes))}
+        chromosomes = np.array([numbers[name] for name in markers.chromosomes], dtype=np.int64)
+        return cls(chromosomes, markers.positions.astype(np.float64))
