@@ -46,6 +46,13 @@ class TestStandardised:
         np.testing.assert_allclose(plain_formula(values, p)[np.ix_(rows, columns)], found, rtol=1e-6)
 
 
+def test_missing_genotypes_may_have_another_value() -> None:
+    values, p = random_dosages(30, 9), np.linspace(0.1, 0.9, 9)
+    found = GenotypesByAnimal.of(packed(values), p).with_missing(np.nan).standardised(np.arange(30), dtype=np.float64)
+
+    np.testing.assert_allclose(np.where(values < 0, np.nan, plain_formula(values, p)), found, rtol=1e-15)
+
+
 def test_views_are_seen_through() -> None:
     """Selected animals, markers in another order, the other allele counted."""
     values = random_dosages(40, 60)

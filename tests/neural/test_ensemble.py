@@ -42,7 +42,8 @@ def targets() -> Targets:
 
 
 def trained(**further: Any) -> Members:
-    return train_members(build, inputs(), targets(), **{"parts": PARTS, "settings": SETTINGS, "seed": 3} | further)
+    settings = {"parts": PARTS, "settings": SETTINGS, "seed": 3} | further
+    return train_members(lambda _: build(), inputs(), targets(), **settings)
 
 
 def same(one: TraitNetwork, other: TraitNetwork) -> bool:

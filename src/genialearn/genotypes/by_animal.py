@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -38,6 +38,11 @@ class GenotypesByAnimal:
             first = columns.start // 4
             _bits.pack_by_animal(block, packed[:, first : first + _bits.bytes_per_marker(block.shape[1])])
         return cls(packed, _bits.by_code(_standardised(frequencies)))
+
+    def with_missing(self, value: float) -> GenotypesByAnimal:
+        """Return the same genotypes with another value in the place of missing ones; the packed ones are shared."""
+        is_missing = _bits.by_code(np.array([[0.0, 0.0, 0.0, 1.0]])) > 0
+        return replace(self, values=np.where(is_missing, value, self.values))
 
     @property
     def shape(self) -> tuple[int, int]:

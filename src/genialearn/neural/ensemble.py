@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -25,6 +25,10 @@ from genialearn.neural.trait_network import TraitNetwork
 
 _REFITTED = 1_000_000
 """Between the seeds of a training that looks for an epoch and of that on all animals."""
+
+
+Build: TypeAlias = Callable[[int], TraitNetwork]
+"""From the number of a member to the network that it starts from."""
 
 
 class InnerPart(NamedTuple):
@@ -64,7 +68,7 @@ class Members:
 
 
 def train_members(
-    build: Callable[[], TraitNetwork],
+    build: Build,
     inputs: PackedAnimals,
     targets: Targets,
     *,
@@ -80,7 +84,7 @@ def train_members(
     Parameters
     ----------
     build
-        Makes a network with new random weights.
+        Makes the network that a member starts from, given its number; with new random weights, usually.
     inputs, targets
         Of the same animals.
     parts
@@ -100,7 +104,7 @@ def train_members(
     trained = []
     for member, part in enumerate(parts):
         folder = None if log_folder is None else Path(log_folder) / f"member{member + 1}"
-        trained.append(pupil.member(part, settings, seed=seed + member, refit=refit, log_folder=folder))
+        trained.append(pupil.member(member, part, settings, seed=seed, refit=refit, log_folder=folder))
     return Members([each[0] for each in trained], [each[1] for each in trained], [each[2] for each in trained])
 
 
@@ -113,27 +117,35 @@ def best_epochs(history: Sequence[Entry]) -> int:
 class _Pupil:
     """What is the same for all members."""
 
-    build: Callable[[], TraitNetwork]
+    build: Build
     inputs: PackedAnimals
     targets: Targets
     stages: Stages
 
     def member(
-        self, part: InnerPart, settings: TrainingSettings, *, seed: int, refit: bool, log_folder: Path | None
+        self,
+        member: int,
+        part: InnerPart,
+        settings: TrainingSettings,
+        *,
+        seed: int,
+        refit: bool,
+        log_folder: Path | None,
     ) -> tuple[TraitNetwork, list[Entry], HeldOut]:
         """Return a member, its history, and what it predicts for the animals held out."""
         with event_log(log_folder) as report:
-            found = self.stages.run(partial(self._trained, part, settings, seed=seed, report=report))
+            found = self.stages.run(partial(self._trained, member, part, settings, seed=seed, report=report))
         history: list[Entry] = found["history"]
         held_out = HeldOut(part.held_out, np.asarray(found["held_out"]))
         if refit and len(part.held_out):
             whole = InnerPart(np.union1d(part.training, part.held_out), part.held_out[:0])
             again = replace(settings, max_epochs=best_epochs(history), cooled_epochs=settings.max_epochs)
-            found = self.stages.run(partial(self._trained, whole, again, seed=seed + _REFITTED))
-        return self._with_weights(found["network"]), history, held_out
+            found = self.stages.run(partial(self._trained, member, whole, again, seed=seed + _REFITTED))
+        return self._with_weights(member, found["network"]), history, held_out
 
     def _trained(
         self,
+        member: int,
         part: InnerPart,
         settings: TrainingSettings,
         checkpoint: Checkpoint,
@@ -143,13 +155,13 @@ class _Pupil:
     ) -> State:
         """Return a trained network's weights, its history, and its predictions (held out, traits)."""
         network, history = train(
-            self.build,
+            partial(self.build, member),
             self.inputs,
             self.targets,
             training=part.training,
             validation=part.held_out,
             settings=settings,
-            seed=seed,
+            seed=seed + member,
             checkpoint=checkpoint,
             report=report,
         )
@@ -161,9 +173,9 @@ class _Pupil:
             return torch.zeros(0, self.targets.values.shape[1], dtype=torch.float64)
         return predict(network, self.inputs, rows).mean(dim=1)
 
-    def _with_weights(self, weights: dict[str, Tensor]) -> TraitNetwork:
+    def _with_weights(self, member: int, weights: dict[str, Tensor]) -> TraitNetwork:
         with torch.random.fork_rng(devices=[]):
-            network = self.build().to(self.inputs.device)
+            network = self.build(member).to(self.inputs.device)
         network.load_state_dict(weights)
         return network.eval()
 

@@ -168,7 +168,7 @@ def train(
 
     The generator of random numbers outside is left as it was.
     """
-    with _own_randomness(inputs.device, seed):
+    with own_randomness(inputs.device, seed):
         loss, rows = TraitLoss(inputs, targets, settings), torch.from_numpy(training).to(inputs.device)
         loop = HeldOutTraining(
             build().to(inputs.device),
@@ -183,7 +183,8 @@ def train(
 
 
 @contextmanager
-def _own_randomness(device: torch.device, seed: int) -> Iterator[None]:
+def own_randomness(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed torch's own generators, and leave them as they were before the block."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,9 +18,11 @@ from genialearn.estimator import Estimator
 from genialearn.genotypes import GenotypeMatrix
 from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
 from genialearn.mixed_models.moments import haseman_elston
+from genialearn.neural.pretraining import Pretraining
 from genialearn.predictors.attributions import Attributions, windows_of
 from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.inner_parts import inner_parts
+from genialearn.predictors.network_source import Source, check_same_output
 from genialearn.predictors.uncertainty import Intervals, Uncertainty, around
 from genialearn.relationships import GenomicScale
 
@@ -27,11 +30,10 @@ if TYPE_CHECKING:
     import torch
 
     from genialearn.neural.batches import PackedAnimals
-    from genialearn.neural.bodies import Genome
-    from genialearn.neural.checkpoints import Checkpoint, Checkpoints
+    from genialearn.neural.checkpoints import Checkpoint, Checkpoints, Stages
     from genialearn.neural.ensemble import Members
+    from genialearn.neural.starts import Fresh
     from genialearn.neural.training import Targets, TrainingSettings
-    from genialearn.neural.trait_network import TraitNetwork
 
 _DEVICES = ("auto", "cpu", "cuda")
 _BINARY_LOSSES = ("squared", "logistic")
@@ -70,6 +72,8 @@ class Network(Estimator):
         How many networks are averaged.
     refit
         Whether each member is trained again on all animals, for as many epochs as were best.
+    pretraining
+        How the body is pretrained on all genotypes of the cohort, those of animals without records too; None for not.
     log_folder
         Where event files for TensorBoard are written; None for nowhere.
     device
@@ -83,6 +87,8 @@ class Network(Estimator):
     ----------
     history_
         One entry an epoch of the first member: "epoch", "training_loss", "validation_loss".
+    pretraining_history_
+        The same of pretraining, whose losses are near 1 where allele frequencies are predicted; empty without.
     networks_
         The members.
     uncertainty_
@@ -110,6 +116,7 @@ class Network(Estimator):
         binary_loss: str = "squared",
         members: int = 4,
         refit: bool = True,
+        pretraining: Pretraining | None = None,
         log_folder: str | Path | None = None,
         device: str = "auto",
         threads: int = 0,
@@ -131,6 +138,7 @@ class Network(Estimator):
         self.binary_loss = binary_loss
         self.members = members
         self.refit = refit
+        self.pretraining = pretraining
         self.log_folder = log_folder
         self.device = device
         self.threads = threads
@@ -144,41 +152,66 @@ class Network(Estimator):
         """Learn what `fit` does, to the byte, going on from the state that an earlier training kept."""
         return self._fit(cohort, checkpoints)
 
-    def _fit(self, cohort: Cohort, checkpoints: Checkpoints | None) -> Self:
+    def fit_from(self, source: Network, cohort: Cohort, *, heads_only: bool = False) -> Self:
+        """Train on from what a network has learned of other animals, such as those of a larger breed.
+
+        Members start from those of `source`, with their bodies and on its marker map; the other settings, of which a
+        small learning rate matters most, are the model's own. Predictions are first centred on the new animals.
+
+        Parameters
+        ----------
+        source
+            A fitted network of the same traits in the same order.
+        cohort
+            The new animals with their records.
+        heads_only
+            Train the heads alone, which combine the body's values; body and linear path stay as they are.
+        """
+        source._check_fitted()
+        check_same_output(self, source, cohort)
+        return self._fit(cohort, None, Source(source, heads_only))
+
+    def _fit(self, cohort: Cohort, checkpoints: Checkpoints | None, source: Source | None = None) -> Self:
         self._check()
         torch = _torch(self.threads)
         from genialearn.neural.batches import PackedAnimals, chosen_device
 
-        cohort = cohort.canonical()
+        cohort = cohort.canonical() if source is None else source.seen_by_it(cohort.canonical())
         records = adjusted_records(cohort)
-        self.scale_ = GenomicScale.of(cohort.genotypes)
+        self.trait_names_ = cohort.records.trait_names
+        self.scale_: GenomicScale = GenomicScale.of(cohort.genotypes) if source is None else source.network.scale_
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
         self.mean_, self.standard_deviation_ = records.means, records.standard_deviations
         self.log_odds_ = self._starting_log_odds()
         inputs = PackedAnimals.of(cohort.genotypes, self.scale_.frequencies, chosen_device(self.device))
         checkpoint = None if checkpoints is None else checkpoints(self._identity(inputs, records, torch))
-        members = self._trained(cohort, inputs, records, checkpoint)
+        members = self._trained(cohort, inputs, records, checkpoint, source)
         self.networks_, self.history_ = members.networks, members.histories[0]
         self._learn_uncertainty(cohort, inputs, records.standardised(), members)
         return self
 
     def _trained(
-        self, cohort: Cohort, inputs: PackedAnimals, records: AdjustedRecords, checkpoint: Checkpoint | None
+        self,
+        cohort: Cohort,
+        inputs: PackedAnimals,
+        records: AdjustedRecords,
+        checkpoint: Checkpoint | None,
+        source: Source | None,
     ) -> Members:
-        from genialearn.neural.bodies import Genome
+        from genialearn.neural.checkpoints import Stages, Unkept
         from genialearn.neural.ensemble import train_members
 
-        genome, own = Genome.of(cohort.genotypes.markers), self._body_settings(cohort.genotypes)
-        recorded = np.asarray(np.any(records.weights > 0, axis=1))
+        recorded, stages = np.asarray(np.any(records.weights > 0, axis=1)), Stages(checkpoint or Unkept())
+        self.pretraining_history_: list[dict[str, float]] = []
         return train_members(
-            lambda: self._build(genome, len(cohort.traits), own),
+            self._fresh(cohort, inputs, stages) if source is None else source.start(inputs, np.flatnonzero(recorded)),
             inputs,
             self._targets(records, inputs.device),
             parts=inner_parts(cohort, recorded, self.members, seed=self.seed),
             settings=self._settings(),
             seed=self.seed,
             refit=self.refit,
-            checkpoint=checkpoint,
+            checkpoint=stages,
             log_folder=self.log_folder,
         )
 
@@ -215,12 +248,19 @@ class Network(Estimator):
         learned = learned_settings(self.body, genotypes, self.scale_.frequencies, seed=self.seed)
         return learned | (self.body_settings or {})
 
-    def _build(self, genome: Genome, n_traits: int, own: dict[str, Any]) -> TraitNetwork:
-        from genialearn.neural.bodies import make_body
-        from genialearn.neural.trait_network import TraitNetwork
+    def _fresh(self, cohort: Cohort, inputs: PackedAnimals, stages: Stages) -> Fresh:
+        """Return what makes networks with new bodies, pretrained ones where that is asked for."""
+        from genialearn.neural.bodies import Genome, make_body
+        from genialearn.neural.masked_genotypes import pretrained
+        from genialearn.neural.starts import Fresh
 
-        body = make_body(self.body, genome, width=self.width, dropout=self.dropout, **own)
-        return TraitNetwork(body, genome.n_markers, n_traits)
+        genome, own, settings = Genome.of(self.scale_.markers), self._body_settings(cohort.genotypes), self.pretraining
+        body = partial(make_body, self.body, genome, width=self.width, dropout=self.dropout, **own)
+        weights = None
+        if settings is not None:
+            found = stages.run(lambda kept: pretrained(body, inputs, genome, settings, seed=self.seed, checkpoint=kept))
+            self.pretraining_history_, weights = found["history"], found["body"]
+        return Fresh(body, genome.n_markers, len(cohort.traits), weights)
 
     def _settings(self) -> TrainingSettings:
         from genialearn.neural.training import TrainingSettings
