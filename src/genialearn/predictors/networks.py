@@ -155,8 +155,8 @@ class Network(Estimator):
     def fit_from(self, source: Network, cohort: Cohort, *, heads_only: bool = False) -> Self:
         """Train on from what a network has learned of other animals, such as those of a larger breed.
 
-        Members start from those of `source`, with their bodies and on its marker map; the other settings, of which a
-        small learning rate matters most, are the model's own. Predictions are first centred on the new animals.
+        Members start from those of `source`, with their bodies, on its marker map and with its allele frequencies; how
+        they are trained is the model's own. Predictions are first centred on the new animals.
 
         Parameters
         ----------
