@@ -81,6 +81,16 @@ def test_that_every_library_is_told_the_number_of_threads(seen: dict[str, dict[s
     assert {"3"} == {counts[name] for name in counts if not name.startswith("NUMBA_DEFAULT")}
 
 
+def test_that_threads_of_a_cell_wait_without_spinning(seen: dict[str, dict[str, str]]) -> None:
+    assert os.environ.get("OMP_WAIT_POLICY", "PASSIVE") == seen["environment"]["OMP_WAIT_POLICY"]
+
+
+def test_that_a_user_may_let_threads_spin(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+
+    assert request.getfixturevalue("seen")["environment"]["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
 def test_that_a_cell_imports_what_its_parent_imports(seen: dict[str, list[str]]) -> None:
     assert not set(map(os.path.realpath, sys.path)) - set(map(os.path.realpath, seen["path"]))
     assert os.getcwd() not in seen["path"]  # noqa: PTH109

@@ -6,40 +6,43 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from cohorts_for_tests import family_cohort  # noqa: E402
+from genialearn.errors import SettingError  # noqa: E402
 from genialearn.genotypes import allele_frequencies, dosages  # noqa: E402
-from genialearn.neural.batches import DosageTensor, best_device  # noqa: E402
+from genialearn.neural.batches import PackedAnimals, best_device, chosen_device  # noqa: E402
 
 
-def tensor() -> DosageTensor:
+def animals() -> PackedAnimals:
     genotypes = family_cohort().genotypes
-    return DosageTensor.of(genotypes, allele_frequencies(genotypes), torch.device("cpu"))
+    return PackedAnimals.of(genotypes, allele_frequencies(genotypes), torch.device("cpu"))
 
 
-class TestDosageTensor:
-    def test_it_is_int8_until_it_is_used(self) -> None:
-        genotypes = family_cohort().genotypes
+class TestPackedAnimals:
+    def test_two_bits_until_a_batch_is_used(self) -> None:
+        n_animals, n_markers = family_cohort().genotypes.shape
 
-        assert torch.int8 == tensor().values.dtype
-        assert genotypes.shape == tensor().values.shape
-        assert len(genotypes.animals) == len(tensor())
+        assert (n_animals, n_markers) == (len(animals()), animals().n_markers)
+        assert n_animals * n_markers / 4 == animals().genotypes.packed.nbytes
 
-    def test_standardised_is_the_plain_formula(self) -> None:
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_standardised_is_the_plain_formula(self, dtype: torch.dtype) -> None:
         genotypes = family_cohort().genotypes
         values, p = dosages(genotypes), allele_frequencies(genotypes)
-        rows = [3, 0, 149]
+        rows, columns = np.array([3, 0, 149]), np.array([299, 4, 5])
         expected = np.where(values < 0, 0.0, (values - 2 * p) / np.sqrt(2 * p * (1 - p)))[rows]
 
-        actual = tensor().standardised(torch.tensor(rows), torch.float64)
-        np.testing.assert_allclose(actual.numpy(), expected, atol=1e-5)
+        whole, part = animals().standardised(rows, dtype=dtype), animals().standardised(rows, columns, dtype)
+        assert dtype == whole.dtype == part.dtype
+        np.testing.assert_allclose(whole.numpy(), expected, atol=1e-6)
+        np.testing.assert_array_equal(whole.numpy()[:, columns], part.numpy())
 
-    def test_a_marker_that_does_not_vary_is_nought(self) -> None:
-        genotypes = family_cohort().genotypes
-        frequencies = allele_frequencies(genotypes)
-        frequencies[7], frequencies[8] = 0.0, 1.0
-        made = DosageTensor.of(genotypes, frequencies, torch.device("cpu")).standardised(torch.arange(150))
 
-        assert not made[:, 7:9].any()
-        assert torch.isfinite(made).all()
-
-    def test_the_device_is_one(self) -> None:
+class TestDevice:
+    def test_the_best_is_one(self) -> None:
         assert best_device().type in {"cpu", "cuda"}
+        assert best_device() == chosen_device("auto")
+        assert torch.device("cpu") == chosen_device("cpu")
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+    def test_a_gpu_that_is_not_there_is_refused(self) -> None:
+        with pytest.raises(SettingError, match=r"^device: expected a GPU that torch can use, found none\. Set device"):
+            chosen_device("cuda")

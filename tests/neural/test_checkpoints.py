@@ -107,16 +107,14 @@ def test_another_training_is_refused(tmp_path: Path) -> None:
 def test_another_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "kept").write_bytes(content)
 
-    with pytest.raises(
-        FileFormatError, match=r"kept: expected a checkpoint of genialearn generate, found another file\."
-    ):
+    with pytest.raises(FileFormatError, match=r"kept: expected a checkpoint of a training, found another file\."):
         CheckpointFile(tmp_path / "kept", IDENTITY).load()
 
 
 def test_objects_are_never_read(tmp_path: Path) -> None:
     torch.save({"kind": "genialearn training 1", "identity": IDENTITY, "state": Path("x")}, tmp_path / "kept")
 
-    with pytest.raises(FileFormatError, match="expected a checkpoint of genialearn generate"):
+    with pytest.raises(FileFormatError, match="expected a checkpoint of a training"):
         CheckpointFile(tmp_path / "kept", IDENTITY).load()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from genialearn.neural.layers import SkipPerceptron, masked_squared_error  # noqa: E402
+from genialearn.neural.layers import masked_loss, masked_squared_error  # noqa: E402
 
 
 class TestMaskedSquaredError:
@@ -35,33 +35,34 @@ class TestMaskedSquaredError:
         assert masked_squared_error(torch.ones(2, 2), torch.zeros(2, 2), torch.zeros(2, 2)).item() == 0
 
 
-class TestSkipPerceptron:
-    @pytest.fixture
-    def network(self) -> SkipPerceptron:
-        torch.manual_seed(1)
-        return SkipPerceptron(20, 3, width=8, dropout=0.5, marker_dropout=0.2)
+class TestOtherLosses:
+    def test_huber_is_a_square_and_then_a_line(self) -> None:
+        predicted, weight = torch.tensor([[0.5, 3.0]]), torch.ones(1, 2)
 
-    def test_shape(self, network: SkipPerceptron) -> None:
-        assert network(torch.randn(5, 20)).shape == (5, 3)
+        assert (
+            pytest.approx((0.25 + 2 * (3 - 0.5)) / 2)
+            == masked_loss(predicted, torch.zeros(1, 2), weight, huber=1.0).item()
+        )
 
-    def test_it_starts_from_a_constant(self, network: SkipPerceptron) -> None:
-        """Both paths start at 0, whatever the markers and the dropout."""
-        out = network(torch.randn(5, 20))
+    def test_cross_entropy_where_there_are_log_odds(self) -> None:
+        predicted, target = torch.tensor([[0.4, 2.0]]), torch.tensor([[1.0, 0.5]])
+        loss = masked_loss(predicted, target, torch.ones(1, 2), log_odds=torch.tensor([-1.0, float("nan")]))
+        entropy = -torch.log(torch.sigmoid(torch.tensor(-0.6)))
 
-        assert torch.equal(out, out[:1].expand(5, 3))
+        assert pytest.approx((2 * entropy.item() + 1.5**2) / 2) == loss.item()
 
-    def test_the_linear_path_is_linear(self, network: SkipPerceptron) -> None:
-        torch.nn.init.normal_(network.markers.weight)  # the head stays at 0, and with it the other path
-        network.eval()
-        one, other = torch.randn(2, 4, 20)
-        origin = network(torch.zeros(4, 20))
+    def test_targets_outside_0_and_1_have_their_minimum_at_the_mean(self) -> None:
+        """As records less fixed effects may be."""
+        predicted = torch.zeros(4, 1, requires_grad=True)
+        target = torch.tensor([[-0.2], [1.1], [0.0], [0.3]])
+        odds = torch.logit(target.mean()).reshape(1)
+        masked_loss(predicted, target, torch.ones(4, 1), log_odds=odds).backward()
 
-        torch.testing.assert_close(network(one + other) - origin, network(one) + network(other) - 2 * origin)
+        assert predicted.grad is not None
+        assert pytest.approx(0, abs=1e-7) == predicted.grad.sum().item()
 
-    def test_dropout_is_for_training_only(self, network: SkipPerceptron) -> None:
-        torch.nn.init.normal_(network.head.weight)
-        markers = torch.randn(4, 20)
+    def test_members_are_averaged(self) -> None:
+        predicted = torch.tensor([[[1.0], [3.0]]])
+        loss = masked_loss(predicted, torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
 
-        assert not torch.equal(network(markers), network(markers))
-        network.eval()
-        assert torch.equal(network(markers), network(markers))
+        assert (1 + 9) / 2 == loss.item()

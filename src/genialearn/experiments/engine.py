@@ -28,6 +28,9 @@ _THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
 )
 
+_UNLESS_SET = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Two pools of threads, torch's and numba's, else wait for each other by spinning on cores that the other needs."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -114,9 +117,9 @@ def run_in_process(
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """Return this process's environment: the same place to import from, and the number of threads."""
+    """Return this process's environment: the same place to import from, and how threads behave."""
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
-    return {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
+    return {**_UNLESS_SET, **os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
 
 
 def _run(command: Sequence[str], environment: dict[str, str], shared: int | None) -> tuple[int, str, str]:

@@ -299,13 +299,9 @@ def _pieces(encoded: Tensor) -> list[Tensor]:
 
 
 def _device(name: str) -> torch.device:
-    import torch
+    from genialearn.neural.batches import chosen_device
 
-    from genialearn.neural.batches import best_device
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise SettingError("device", expected="a GPU that torch can use", found="none", advice="Set device to auto.")
-    return best_device() if name == "auto" else torch.device(name)
+    return chosen_device(name)
 
 
 def _torch(threads: int, name: str) -> Any:

@@ -13,10 +13,13 @@ The kernels see arrays with markers as rows, as they lie on disk and in column-m
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
+from numpy.typing import NDArray
 
-from genialearn._arrays import BoolArray, ByteArray, Int8Array, IntArray
+from genialearn._arrays import BoolArray, ByteArray, FloatArray, Int8Array, IntArray
 
 MAGIC = bytes([0x6C, 0x1B, 0x01])
 """The first three bytes of a marker-major .bed file."""
@@ -29,6 +32,9 @@ ABSENT = -1
 _DOSAGE_OF_CODE = np.array([2, MISSING, 1, 0], dtype=np.int8)
 _CODE_OF_DOSAGE = np.array([3, 2, 0, 1], dtype=np.uint8)
 """Indexed by dosage; -1 (missing) reads the last entry."""
+
+_TILE = 4096
+"""Animals that are turned from columns to rows together: a tile of four markers fits into a first-level cache."""
 
 _SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
 _LANES = np.uint8(3) << _SHIFTS
@@ -232,6 +238,85 @@ def counts(packed: ByteArray, n_animals: int, animals: IntArray | None, markers:
     out[present] = found
     out[~present, 1] = times.sum()
     return out[:, 0], out[:, 1]
+
+
+@njit(parallel=True, cache=True)
+def _pack_by_animal(dosages: Int8Array, out: ByteArray) -> None:
+    n_markers, n_animals = dosages.shape
+    n_tiles = (n_animals + _TILE - 1) // _TILE
+    for tile in prange(n_tiles):
+        for byte in range((n_markers + 3) // 4):
+            for animal in range(tile * _TILE, min((tile + 1) * _TILE, n_animals)):
+                codes = np.uint8(0)
+                for lane in range(min(4, n_markers - 4 * byte)):
+                    codes |= _CODE_OF_DOSAGE[dosages[4 * byte + lane, animal] & 3] << np.uint8(2 * lane)
+                out[animal, byte] = codes
+
+
+def pack_by_animal(dosages: Int8Array, out: ByteArray) -> None:
+    """Write dosages (animals, markers) as rows of packed bytes, four markers of an animal a byte.
+
+    Parameters
+    ----------
+    dosages
+        Shape (animals, markers), column-major where that shall be fast.
+    out
+        Where to, shape (animals, bytes); unused bits become 0.
+    """
+    _pack_by_animal(_read_only(np.ascontiguousarray(dosages.T)), out)
+
+
+def by_code(values: FloatArray) -> FloatArray:
+    """Return values of the dosages 0, 1, 2 and missing, (markers, 4), in the order of codes, shape (markers, 4)."""
+    return np.ascontiguousarray(values[:, _DOSAGE_OF_CODE])
+
+
+@njit(parallel=True, cache=True)
+def _decode_all(packed: ByteArray, rows: IntArray, table: NDArray[Any], out: NDArray[Any]) -> None:
+    n_markers = len(table)
+    whole = n_markers // 4
+    for i in prange(len(rows)):
+        row = packed[rows[i]]
+        for byte in range(whole):
+            codes = row[byte]
+            for lane in range(4):
+                marker = 4 * byte + lane
+                out[i, marker] = table[marker, (codes >> np.uint8(2 * lane)) & 3]
+        for marker in range(4 * whole, n_markers):
+            out[i, marker] = table[marker, (row[whole] >> np.uint8(2 * (marker & 3))) & 3]
+
+
+@njit(parallel=True, cache=True)
+def _decode_some(packed: ByteArray, rows: IntArray, markers: IntArray, table: NDArray[Any], out: NDArray[Any]) -> None:
+    for i in prange(len(rows)):
+        row = packed[rows[i]]
+        for j in range(len(markers)):
+            marker = markers[j]
+            out[i, j] = table[j, (row[marker >> 2] >> np.uint8(2 * (marker & 3))) & 3]
+
+
+def decode_by_animal(
+    packed: ByteArray, rows: IntArray, markers: IntArray | None, table: NDArray[Any], out: NDArray[Any]
+) -> None:
+    """Write the values of some animals' genotypes at some markers.
+
+    Parameters
+    ----------
+    packed
+        As `pack_by_animal` writes it, shape (animals, bytes).
+    rows
+        Which animals.
+    markers
+        Which markers; None for all.
+    table
+        The value of each code at each of these markers, as `by_code` orders them, shape (these markers, 4).
+    out
+        Where to, of the table's type, shape (rows, these markers).
+    """
+    if markers is None:
+        _decode_all(_read_only(packed), rows, table, out)
+    else:
+        _decode_some(_read_only(packed), rows, markers, table, out)
 
 
 def _all_but(animals: BoolArray) -> ByteArray:

@@ -1,4 +1,4 @@
-"""From genotypes to tensors: dosages stay int8 until a batch is used."""
+"""From genotypes to tensors: two bits a genotype until a batch is used, on whatever device it's used."""
 
 from __future__ import annotations
 
@@ -8,46 +8,59 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genialearn._arrays import FloatArray
-from genialearn.genotypes import GenotypeMatrix, dosages
+from genialearn._arrays import FloatArray, IntArray
+from genialearn.errors import SettingError
+from genialearn.genotypes import GenotypeMatrix
+from genialearn.genotypes.by_animal import GenotypesByAnimal
+
+_NUMPY_TYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 @dataclass(frozen=True, eq=False)
-class DosageTensor:
-    """Dosages as int8 and what standardises them.
+class PackedAnimals:
+    """The animals that a network learns from or predicts.
+
+    Batches are decoded on the host and then moved: a byte of packed genotypes is read, and sixteen are written.
 
     Parameters
     ----------
-    values
-        0, 1, 2, or -1 where missing, int8, shape (animals, markers).
-    means, scales
-        Twice the allele frequencies, and standard deviations 2p(1 - p) raised to one half, shape (markers,).
+    genotypes
+        Of all of them.
+    device
+        Where batches are needed.
     """
 
-    values: Tensor
-    means: Tensor
-    scales: Tensor
+    genotypes: GenotypesByAnimal
+    device: torch.device
 
     @classmethod
-    def of(cls, genotypes: GenotypeMatrix, frequencies: FloatArray, device: torch.device) -> DosageTensor:
-        """Return the tensor of genotypes whose columns are those of the frequencies."""
-        spread = np.sqrt(2 * frequencies * (1 - frequencies))
-        return cls(
-            torch.from_numpy(np.ascontiguousarray(dosages(genotypes))).to(device),
-            torch.from_numpy(2 * frequencies).float().to(device),
-            torch.from_numpy(np.where(spread > 0, spread, np.inf)).float().to(device),
-        )
+    def of(cls, genotypes: GenotypeMatrix, frequencies: FloatArray, device: torch.device) -> PackedAnimals:
+        """Return animals whose columns are those of the frequencies of the counted alleles, shape (markers,)."""
+        return cls(GenotypesByAnimal.of(genotypes, frequencies), device)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.genotypes)
 
-    def standardised(self, rows: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return (d - mean) / scale of some animals, missing ones as 0, shape (animals, markers)."""
-        chosen = self.values[rows]
-        centred = (chosen.to(dtype) - self.means.to(dtype)) / self.scales.to(dtype)
-        return torch.where(chosen < 0, torch.zeros((), dtype=dtype, device=centred.device), centred)
+    @property
+    def n_markers(self) -> int:
+        """How many columns there are."""
+        return self.genotypes.shape[1]
+
+    def standardised(
+        self, rows: IntArray, markers: IntArray | None = None, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Return standardised dosages of some animals at some markers, None for all, shape (rows, markers)."""
+        batch = self.genotypes.standardised(rows, markers, _NUMPY_TYPES[dtype])
+        return torch.from_numpy(batch).to(self.device)
 
 
 def best_device() -> torch.device:
     """Return the GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def chosen_device(name: str) -> torch.device:
+    """Return the device that a user named: "auto", "cpu" or "cuda"."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SettingError("device", expected="a GPU that torch can use", found="none", advice="Set device to auto.")
+    return best_device() if name == "auto" else torch.device(name)

@@ -52,7 +52,7 @@ Checkpoints: TypeAlias = Callable[[Identity], Checkpoint]
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A generator that learns step by step, and can go on where it was stopped."""
+    """A model that learns step by step, and can go on where it was stopped."""
 
     def fit_resumably(self, cohort: Cohort, checkpoints: Checkpoints) -> Self:
         """Learn what `fit` does, going on from the state that an earlier training kept."""
@@ -67,6 +67,40 @@ class Unkept:
 
     def save(self, state: Callable[[], State]) -> None:
         """Do nothing."""
+
+
+class Stages:
+    """One checkpoint for several trainings, each of which begins where the one before has ended.
+
+    Parameters
+    ----------
+    checkpoint
+        Where the results of those that are finished and the state of the one that runs are kept.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        kept = checkpoint.load() or {"finished": [], "running": None}
+        self._checkpoint = checkpoint
+        self._running: State | None = kept["running"]
+        self._kept: list[State] = list(kept["finished"])
+        self._finished: list[State] = []
+
+    def run(self, train: Callable[[Checkpoint], State]) -> State:
+        """Return the result of the next training: the one that was kept, or what `train` gives."""
+        stage = len(self._finished)
+        result = self._kept[stage] if stage < len(self._kept) else train(self)
+        self._finished.append(result)
+        if stage >= len(self._kept):
+            self._running = None
+        return result
+
+    def load(self) -> State | None:
+        """Return the state of the training that runs."""
+        return self._running
+
+    def save(self, state: Callable[[], State]) -> None:
+        """Keep the state of the training that runs, and the results before it."""
+        self._checkpoint.save(lambda: {"finished": self._finished, "running": state()})
 
 
 class CheckpointFile:
@@ -134,7 +168,8 @@ def random_state(noise: torch.Generator, rng: np.random.Generator) -> State:
     """Return the state of a training's two sources of randomness, and of torch's own."""
     import torch
 
-    return {"noise": noise.get_state(), "order": rng.bit_generator.state, "torch": torch.get_rng_state()}
+    state = {"noise": noise.get_state(), "order": rng.bit_generator.state, "torch": torch.get_rng_state()}
+    return state | ({"cuda": torch.cuda.get_rng_state(noise.device)} if noise.device.type == "cuda" else {})
 
 
 def set_random_state(state: State, noise: torch.Generator, rng: np.random.Generator) -> None:
@@ -144,6 +179,8 @@ def set_random_state(state: State, noise: torch.Generator, rng: np.random.Genera
     noise.set_state(state["noise"])
     rng.bit_generator.state = state["order"]
     torch.set_rng_state(state["torch"])
+    if noise.device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], noise.device)
 
 
 def _with_tensors(state: Any) -> Any:
@@ -178,7 +215,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _no_checkpoint(path: Path) -> FileFormatError:
     return FileFormatError(
         str(path),
-        expected="a checkpoint of genialearn generate",
+        expected="a checkpoint of a training",
         found="another file",
         advice="Name a file that doesn't exist yet, and training begins there.",
     )

@@ -1,10 +1,10 @@
-"""The training loop of generators that have a loss of their own: stopped on animals that it never trains on."""
+"""The one training loop of networks that have a loss of their own: stopped on animals that it never trains on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -16,12 +16,15 @@ from genialearn.neural.averaging import MovingAverage
 from genialearn.neural.checkpoints import Checkpoint, State, Unkept, random_state, set_random_state
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
+Entry: TypeAlias = dict[str, float]
+Schedule = Literal["cosine", "constant"]
+SCHEDULES = ("constant", "cosine")
 _HELD_OUT_SEED = 0
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How a generator is trained.
+    """How a network is trained.
 
     Parameters
     ----------
@@ -32,9 +35,19 @@ class LoopSettings:
     batch
         Rows a step.
     learning_rate
-        Of Adam, falling by a cosine to a hundredth.
+        Of Adam at its highest.
     average
-        Decay of the moving average of the weights.
+        Decay of the moving average of the weights; with 0 there is none.
+    schedule
+        "cosine": the learning rate falls to a hundredth over all epochs; "constant": it doesn't.
+    rising_steps
+        In how many first steps the learning rate rises from almost 0.
+    weight_decay
+        None for Adam, else AdamW's (Loshchilov and Hutter 2019, ICLR).
+    clip
+        Length that the gradient is shortened to where it's longer; None for never.
+    cooled_epochs
+        Over how many epochs the cosine falls; None for `epochs`.
     """
 
     epochs: int
@@ -43,6 +56,27 @@ class LoopSettings:
     batch: int
     learning_rate: float
     average: float
+    schedule: Schedule = "cosine"
+    rising_steps: int = 0
+    weight_decay: float | None = None
+    clip: float | None = None
+    cooled_epochs: int | None = None
+
+    def rate(self, epoch: int, step: int) -> float:
+        """Return the learning rate of a step, counted from the first epoch's first."""
+        rise = min(1.0, (step + 1) / self.rising_steps) if self.rising_steps else 1.0
+        if self.schedule == "constant":
+            return self.learning_rate * rise
+        cosine = 0.5 + 0.5 * np.cos(np.pi * epoch / max(self.cooled_epochs or self.epochs, 1))
+        return self.learning_rate * rise * (0.01 + 0.99 * float(cosine))
+
+    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """Return Adam, or AdamW in one pass over the weights."""
+        if self.weight_decay is None:
+            return torch.optim.Adam(network.parameters(), lr=self.learning_rate)
+        return torch.optim.AdamW(
+            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
+        )
 
 
 class Loss(Protocol):
@@ -60,13 +94,13 @@ def batches(rows: IntArray, size: int, rng: np.random.Generator) -> Iterator[Int
         yield order[start : start + size]
 
 
-def check_finite(loss: float, epoch: int) -> float:
-    """Return a loss that is finite."""
-    if not np.isfinite(loss):
+def check_finite(loss: float, epoch: int, most: float = float("inf")) -> float:
+    """Return a loss that is finite and not above the most that is possible before a training has run away."""
+    if not np.isfinite(loss) or loss > most:
         raise ConvergenceError(
             f"training, epoch {epoch + 1}",
-            expected="a finite loss",
-            found=str(loss),
+            expected="a finite loss" if most == float("inf") else f"a loss of at most {most:.3g}",
+            found=f"{loss:.3g}",
             advice="Use a smaller learning rate.",
         )
     return loss
@@ -85,22 +119,39 @@ class HeldOutTraining(Generic[AnyModule]):
         How.
     seed
         Of the order of rows and of everything random in the loss.
+    size
+        How much some rows count in the loss of all rows held out; None for how many they are.
+    most
+        The training loss above which a training has run away.
+    report
+        Is given every epoch's entry in the history.
     """
 
-    def __init__(self, network: AnyModule, loss: Loss, settings: LoopSettings, seed: int) -> None:
+    def __init__(
+        self,
+        network: AnyModule,
+        loss: Loss,
+        settings: LoopSettings,
+        seed: int,
+        *,
+        size: Callable[[Tensor], float] | None = None,
+        most: float = float("inf"),
+        report: Callable[[Entry], None] | None = None,
+    ) -> None:
         self._network, self._loss, self._settings = network, loss, settings
+        self._size, self._most, self._report = size or len, most, report
         self._device = next(network.parameters()).device
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._rng = np.random.default_rng(seed)
         self._average = MovingAverage(network, settings.average)
-        self._optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-        self._history: list[dict[str, float]] = []
+        self._optimiser = settings.optimiser(network)
+        self._history: list[Entry] = []
         self._best: dict[str, Tensor] = {}
         self._best_loss, self._best_epoch = float("inf"), 0
 
     def run(
         self, training: IntArray, held_out: IntArray, checkpoint: Checkpoint | None = None
-    ) -> tuple[AnyModule, list[dict[str, float]]]:
+    ) -> tuple[AnyModule, list[Entry]]:
         """Return the averaged network at its best epoch on the rows held out (else the last) and the history.
 
         Goes on from the state that the checkpoint holds, and keeps its own there after every epoch.
@@ -114,6 +165,8 @@ class HeldOutTraining(Generic[AnyModule]):
                 entry["validation_loss"] = check_finite(self._loss_of(held_out), epoch)
                 self._compare(entry["validation_loss"], epoch)
             self._history.append(entry)
+            if self._report:
+                self._report(entry)
             checkpoint.save(self._state)
         if self._best:
             self._average.network.load_state_dict(self._best)
@@ -158,31 +211,34 @@ class HeldOutTraining(Generic[AnyModule]):
 
     def _one_epoch(self, epoch: int, training: IntArray) -> float:
         self._network.train()
-        self._cool(epoch)
-        losses = []
+        losses: list[float] = []
+        first = epoch * (len(training) // min(self._settings.batch, len(training)))
         warmth = min(1.0, (epoch + 1) / max(self._settings.warm_up, 1))
         for batch in batches(training, self._settings.batch, self._rng):
             rows = torch.from_numpy(batch).to(self._device)
             loss = self._loss(self._network, rows, warmth=warmth, generator=self._generator)
-            self._optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            self._optimiser.step()
-            self._average.update(self._network)
+            self._step(loss, self._settings.rate(epoch, first + len(losses)))
             losses.append(float(loss.detach()))
-        return check_finite(float(np.mean(losses)), epoch)
+        return check_finite(float(np.mean(losses)), epoch, self._most)
 
-    def _cool(self, epoch: int) -> None:
-        cosine = 0.5 + 0.5 * np.cos(np.pi * epoch / max(self._settings.epochs, 1))
+    def _step(self, loss: Tensor, rate: float) -> None:
         for group in self._optimiser.param_groups:
-            group["lr"] = self._settings.learning_rate * (0.01 + 0.99 * float(cosine))
+            group["lr"] = rate
+        self._optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        if self._settings.clip is not None:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.clip)
+        self._optimiser.step()
+        self._average.update(self._network)
 
     @torch.no_grad()
     def _loss_of(self, rows: IntArray) -> float:
         """Return the loss of rows with the same random numbers every time."""
         self._average.network.eval()
         generator = torch.Generator(self._device).manual_seed(_HELD_OUT_SEED)
-        total = 0.0
+        total = sizes = 0.0
         for start in range(0, len(rows), self._settings.batch):
             some = torch.from_numpy(rows[start : start + self._settings.batch]).to(self._device)
-            total += len(some) * float(self._loss(self._average.network, some, warmth=1.0, generator=generator))
-        return total / len(rows)
+            loss, size = self._loss(self._average.network, some, warmth=1.0, generator=generator), self._size(some)
+            total, sizes = total + size * float(loss), sizes + size
+        return total / sizes if sizes else 0.0

@@ -31,6 +31,7 @@ class TestOutput:
         expected = (9, 5, WIDTH) if name == "tabm" else (9, WIDTH)
         assert expected == made(animals()).shape
         assert made.n_out == WIDTH
+        assert made.members == (5 if name == "tabm" else 1)
 
     @BY_NAME
     def test_one_animal_and_none(self, name: str) -> None:

@@ -28,6 +28,9 @@ class Body(nn.Module):
     n_out: int
     """Size of the output."""
 
+    members: int = 1
+    """How many networks in one it is; 1 for a plain one."""
+
     def __init__(self, n_markers: int, n_out: int) -> None:
         super().__init__()
         self.n_markers, self.n_out = n_markers, n_out
@@ -60,7 +63,7 @@ class Body(nn.Module):
         Returns
         -------
         Tensor
-            Shape (animals, n_out), or (animals, members, n_out) of a body that is an ensemble.
+            Shape (animals, n_out), or (animals, members, n_out) of a body with several members.
         """
         raise NotImplementedError
 

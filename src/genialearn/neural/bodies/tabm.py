@@ -66,7 +66,7 @@ class TabM(Body):
 
     def __init__(self, genome: Genome, *, width: int, dropout: float, members: int = 16) -> None:
         super().__init__(genome.n_markers, width)
-        check_at_least("body tabm: members", members, 1)
+        self.members = check_at_least("body tabm: members", members, 1)
         self.markers = nn.Linear(genome.n_markers, width, bias=False)
         self.first_scale = nn.Parameter(torch.randint(0, 2, (members, width)) * 2.0 - 1)
         self.first_bias = nn.Parameter(_uniform(members, width, genome.n_markers))

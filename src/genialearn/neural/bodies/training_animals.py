@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from genialearn._arrays import FloatArray
 from genialearn.genotypes import GenotypeMatrix
+from genialearn.genotypes.by_animal import GenotypesByAnimal
 from genialearn.genotypes.centred import CentredGenotypes
 from genialearn.linalg.low_rank import dominant_part
-from genialearn.neural.batches import DosageTensor
 from genialearn.neural.bodies.windows import Windows
 from genialearn.relationships import GenomicRelationships
 
@@ -110,6 +109,6 @@ def anchor_dosages(
 
 def standardised_dosages(genotypes: GenotypeMatrix, frequencies: FloatArray) -> FloatArray:
     """Return what networks see of few animals, in float64, missing dosages 0, shape (animals, markers)."""
-    tensor = DosageTensor.of(genotypes, frequencies, torch.device("cpu"))
-    values: FloatArray = tensor.standardised(torch.arange(len(tensor)), torch.float64).numpy()
-    return values
+    animals = GenotypesByAnimal.of(genotypes, frequencies)
+    values = animals.standardised(np.arange(len(animals)), None, np.float64)
+    return values.astype(np.float64, copy=False)
