@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from scipy.stats import norm
 
 from genialearn._arrays import FloatArray, IntArray, StrArray
-from genialearn._checks import check_at_least, check_between, check_known
+from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
-from genialearn.predictors.additive import AdditiveFit, JointFit, SingleTraitFit
-from genialearn.predictors.gblup import GBLUP, within_bounds
-from genialearn.predictors.gblup_multi import GBLUPMulti
+from genialearn.predictors.additive import AdditiveFit, additive_fit
+from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.trait_map import TraitMap
 from genialearn.validation.splits import blocks
 from genialearn.validation.tests import holm
-
-BASES = ("auto", "gblup", "gblup-multi")
 
 _LEAST_SHARE = 0.5
 """Of a residual variance that is left at least, whatever a correction explains."""
@@ -116,16 +113,12 @@ class Hybrid(Estimator):
         self.heritability_, self.heritability_se_ = first.model.heritability_, first.model.heritability_se_
         self._learn(first, folds, blocks(cohort))
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
-        self.notes_ = first.model.notes_ + self._gate_notes([trait.name for trait in cohort.traits])
+        self.notes_ = first.model.notes_ + gate_notes([trait.name for trait in cohort.traits], self.gate_)
         return self
 
     def _additive(self, cohort: Cohort) -> AdditiveFit:
-        check_known("hybrid base", self.base, BASES)
-        common: dict[str, Any] = {"relationships": self.relationships, "solver": self.solver, "seed": self.seed}
-        joint = len(cohort.traits) > 1 and self.heritability is None and not any(t.random for t in cohort.traits)
-        if self.base == "gblup-multi" or (self.base == "auto" and joint):
-            return JointFit.of(GBLUPMulti(**common), cohort)
-        return SingleTraitFit.of(GBLUP(heritability=self.heritability, **common), cohort)
+        common = {"relationships": self.relationships, "solver": self.solver, "seed": self.seed}
+        return additive_fit(cohort, self.base, model="hybrid", heritability=self.heritability, **common)
 
     def _learn(self, first: AdditiveFit, folds: IntArray, families: StrArray) -> None:
         records, weights = first.adjusted_by_animal()
@@ -165,10 +158,6 @@ class Hybrid(Estimator):
         effects = first.marker_effects()
         self.marker_effects_of_both_ = np.hstack([effects, effects if last is first else last.marker_effects()])
 
-    def _gate_notes(self, names: list[str]) -> list[str]:
-        opened = [f"{name} ({share:.2f})" for name, share in zip(names, self.gate_, strict=True) if share > 0]
-        return [f"{len(opened)} of {len(names)} gates are open" + (f": {', '.join(opened)}" if opened else "")]
-
     def breeding_values(self, cohort: Cohort) -> FloatArray:
         """Return GBLUP's breeding values plus what the gates let through, shape (animals, traits)."""
         if not hasattr(self, "gate_"):
@@ -183,6 +172,12 @@ class Hybrid(Estimator):
         genetic = self.breeding_values(cohort)
         predictions = np.asarray(self.mean_ + genetic)
         return within_bounds(predictions, self.binary_)
+
+
+def gate_notes(names: list[str], gate: FloatArray) -> list[str]:
+    """Return which traits' gates are open, and how far."""
+    opened = [f"{name} ({share:.2f})" for name, share in zip(names, gate, strict=True) if share > 0]
+    return [f"{len(opened)} of {len(names)} gates are open" + (f": {', '.join(opened)}" if opened else "")]
 
 
 def _residual_shares(errors: FloatArray, corrections: FloatArray, residual: FloatArray) -> FloatArray:
