@@ -28,15 +28,22 @@ from genialearn.errors import AlignmentError, NotFittedError
 from genialearn.genotypes import dosages
 from genialearn.predictors import CATALOGUE
 
+_FEW_STEPS: dict[str, Any] = {"width": 16, "max_epochs": 3, "folds": 3, "refit": False, "gate_level": 0.5, "threads": 1}
+
 SETTINGS: dict[str, dict[str, Any]] = {
+    "deepgblup": {**_FEW_STEPS, "batch_animals": 32},
+    "dlgblup": {"folds": 3, "members": 2, "max_epochs": 5, "batch_animals": 32, "threads": 1},
     "gblup": {},
     "hybrid": {"degree": 2, "folds": 4, "gate_level": 0.5},
     "lightgbm": {"max_trees": 25, "min_leaf_animals": 5, "marker_fraction": 0.5, "patience": 5, "threads": 1},
     "network": {"width": 16, "max_epochs": 4, "members": 2, "batch_animals": 32, "threads": 1},
+    "network-residual": {**_FEW_STEPS, "batch_animals": 32},
 }
 """Settings that make a model fast enough for this suite; a model that isn't named is tested with its own."""
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "deepgblup, published": ("deepgblup", {"corrected": False, "published_batch": 32, "threads": 1}),
+    "dlgblup, published": ("dlgblup", {"out_of_fold": False, "max_epochs": 5, "batch_animals": 32, "threads": 1}),
     "gblup, iterative": ("gblup", {"solver": "iterative"}),
     "gblup, blended": ("gblup", {"blend": 0.1}),
     "gblup, blended, iterative": ("gblup", {"blend": 0.1, "solver": "iterative"}),

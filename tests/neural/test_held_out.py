@@ -45,6 +45,20 @@ def test_without_rows_held_out_the_last_epoch_is_taken() -> None:
     assert "validation_loss" not in history[0]
 
 
+def test_rows_may_come_as_they_are() -> None:
+    seen: list[list[int]] = []
+
+    def watched(network: nn.Module, rows: Tensor, *, warmth: float, generator: torch.Generator) -> Tensor:
+        seen.append(rows.tolist())
+        return squared_error(network, rows, warmth=warmth, generator=generator)
+
+    HeldOutTraining(Constant(), watched, LoopSettings(2, 5, 0, 3, 0.1, 0.0, shuffled=False), 1).run(
+        TRAINING, np.arange(0)
+    )
+
+    assert [[0, 1, 2], [3, 4, 5], [6, 7]] * 2 == seen
+
+
 def test_no_epoch_leaves_the_network() -> None:
     network, history = HeldOutTraining(Constant(), squared_error, settings(epochs=0), 1).run(TRAINING, HELD_OUT)
 

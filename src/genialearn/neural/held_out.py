@@ -48,6 +48,8 @@ class LoopSettings:
         Length that the gradient is shortened to where it's longer; None for never.
     cooled_epochs
         Over how many epochs the cosine falls; None for `epochs`.
+    shuffled
+        Whether every epoch takes the rows in another order; without, they come as they are, to the last one.
     """
 
     epochs: int
@@ -61,6 +63,7 @@ class LoopSettings:
     weight_decay: float | None = None
     clip: float | None = None
     cooled_epochs: int | None = None
+    shuffled: bool = True
 
     def rate(self, epoch: int, step: int) -> float:
         """Return the learning rate of a step, counted from the first epoch's first."""
@@ -214,12 +217,18 @@ class HeldOutTraining(Generic[AnyModule]):
         losses: list[float] = []
         first = epoch * (len(training) // min(self._settings.batch, len(training)))
         warmth = min(1.0, (epoch + 1) / max(self._settings.warm_up, 1))
-        for batch in batches(training, self._settings.batch, self._rng):
+        for batch in self._batches(training):
             rows = torch.from_numpy(batch).to(self._device)
             loss = self._loss(self._network, rows, warmth=warmth, generator=self._generator)
             self._step(loss, self._settings.rate(epoch, first + len(losses)))
             losses.append(float(loss.detach()))
         return check_finite(float(np.mean(losses)), epoch, self._most)
+
+    def _batches(self, training: IntArray) -> Iterator[IntArray]:
+        size = self._settings.batch
+        if self._settings.shuffled:
+            return batches(training, size, self._rng)
+        return (training[start : start + size] for start in range(0, len(training), size))
 
     def _step(self, loss: Tensor, rate: float) -> None:
         for group in self._optimiser.param_groups:

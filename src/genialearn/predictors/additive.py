@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from genialearn._arrays import FloatArray, IntArray
+from genialearn._checks import check_known
 from genialearn.cohorts import Cohort
 from genialearn.mixed_models.fits import TraitFits, adjusted_by_animal
 from genialearn.mixed_models.joint_fits import JointFits
 from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.gblup_multi import GBLUPMulti, marker_effects_of
 from genialearn.predictors.single_trait import dual_coefficients
+
+BASES = ("auto", "gblup", "gblup-multi")
+"""The additive parts that can be asked for."""
 
 
 class AdditiveFit(Protocol):
@@ -206,3 +210,29 @@ class JointFit:
     def corrected(self, corrections: FloatArray, residual_shares: FloatArray) -> JointFit:
         """Return the fit to records from which something was taken away, with residual variances that much smaller."""
         return replace(self, fits=self.first.corrected(corrections, residual_shares))
+
+
+def additive_fit(
+    cohort: Cohort, base: str, *, model: str, heritability: float | list[float] | None, **common: Any
+) -> AdditiveFit:
+    """Fit the GBLUP that a hybrid is built on.
+
+    Parameters
+    ----------
+    cohort
+        The training animals, canonical.
+    base
+        One of `BASES`; "auto" is all traits together where that can be had: with several traits, no random effects
+        beside breeding values and no heritability given.
+    model
+        Whose base it is, for errors.
+    heritability
+        Given to single-trait models.
+    common
+        Relationships, solver and seed, as in `GBLUP`.
+    """
+    check_known(f"{model} base", base, BASES)
+    joint = len(cohort.traits) > 1 and heritability is None and not any(trait.random for trait in cohort.traits)
+    if base == "gblup-multi" or (base == "auto" and joint):
+        return JointFit.of(GBLUPMulti(**common), cohort)
+    return SingleTraitFit.of(GBLUP(heritability=heritability, **common), cohort)

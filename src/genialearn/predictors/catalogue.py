@@ -60,6 +60,30 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         "hybrid",
         "GBLUP corrected by a map between traits, gated trait by trait",
     ),
+    "network-residual": Entry(
+        "genialearn.predictors.residual_network",
+        "ResidualNetwork",
+        "hybrid",
+        "GBLUP and a network of the markers that learns what it leaves, gated trait by trait",
+        library="torch",
+        extra="deep",
+    ),
+    "dlgblup": Entry(
+        "genialearn.predictors.dlgblup",
+        "DLGBLUP",
+        "hybrid",
+        "a network from GBLUP's breeding values of all traits to all traits",
+        library="torch",
+        extra="deep",
+    ),
+    "deepgblup": Entry(
+        "genialearn.predictors.deepgblup",
+        "DeepGBLUP",
+        "hybrid",
+        "GBLUP and a locally connected network, gated trait by trait",
+        library="torch",
+        extra="deep",
+    ),
 }
 
 

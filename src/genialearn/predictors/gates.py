@@ -125,3 +125,9 @@ def residual_shares(errors: FloatArray, corrections: FloatArray, residual: Float
     """Return what corrections leave of the residual variances, from what they leave of the errors, shape (traits,)."""
     explained = np.nanmean(errors**2, axis=0) - np.nanmean((errors - corrections) ** 2, axis=0)
     return np.asarray(np.clip(1 - explained / np.maximum(residual, 1e-300), _LEAST_SHARE, 1.0))
+
+
+def gate_notes(names: list[str], gate: FloatArray) -> list[str]:
+    """Return which gates are open, and how far, in a sentence."""
+    opened = [f"{name} ({share:.2f})" for name, share in zip(names, gate, strict=True) if share > 0]
+    return [f"{len(opened)} of {len(names)} gates are open" + (f": {', '.join(opened)}" if opened else "")]

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from genialearn._arrays import FloatArray, IntArray, StrArray
-from genialearn._checks import check_at_least, check_between, check_known
+from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
-from genialearn.predictors.additive import AdditiveFit, JointFit, SingleTraitFit
-from genialearn.predictors.gates import gates, residual_shares, shares
-from genialearn.predictors.gblup import GBLUP, within_bounds
-from genialearn.predictors.gblup_multi import GBLUPMulti
+from genialearn.predictors.additive import AdditiveFit, additive_fit
+from genialearn.predictors.gates import gate_notes, gates, residual_shares, shares
+from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.trait_map import TraitMap
 from genialearn.validation.splits import blocks
 from genialearn.validation.tests import LEVEL, holm
 
 CURVE_COLUMNS = ("driver", "target", "share", "p", "p_holm", "breeding_value", "effect", "lower", "upper")
-
-BASES = ("auto", "gblup", "gblup-multi")
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,16 +151,12 @@ class Hybrid(Estimator):
         self._learn(first, folds, blocks(cohort))
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
         self._names = [trait.name for trait in cohort.traits]
-        self.notes_ = first.model.notes_ + self._gate_notes(self._names)
+        self.notes_ = first.model.notes_ + gate_notes(self._names, self.gate_)
         return self
 
     def _additive(self, cohort: Cohort) -> AdditiveFit:
-        check_known("hybrid base", self.base, BASES)
-        common: dict[str, Any] = {"relationships": self.relationships, "solver": self.solver, "seed": self.seed}
-        joint = len(cohort.traits) > 1 and self.heritability is None and not any(t.random for t in cohort.traits)
-        if self.base == "gblup-multi" or (self.base == "auto" and joint):
-            return JointFit.of(GBLUPMulti(**common), cohort)
-        return SingleTraitFit.of(GBLUP(heritability=self.heritability, **common), cohort)
+        common = {"relationships": self.relationships, "solver": self.solver, "seed": self.seed}
+        return additive_fit(cohort, self.base, model="hybrid", heritability=self.heritability, **common)
 
     def _learn(self, first: AdditiveFit, folds: IntArray, families: StrArray) -> None:
         records, weights = first.adjusted_by_animal()
@@ -208,10 +201,6 @@ class Hybrid(Estimator):
         self, errors: FloatArray, corrections: FloatArray, weights: FloatArray, families: StrArray
     ) -> FloatArray:
         return gates(errors, corrections, weights, self.gate_level, blocks=families)
-
-    def _gate_notes(self, names: list[str]) -> list[str]:
-        opened = [f"{name} ({share:.2f})" for name, share in zip(names, self.gate_, strict=True) if share > 0]
-        return [f"{len(opened)} of {len(names)} gates are open" + (f": {', '.join(opened)}" if opened else "")]
 
     def trait_curves(self) -> pd.DataFrame:
         """Return the curves that are more than lines, by tests that Holm's method corrects for all pairs of traits.

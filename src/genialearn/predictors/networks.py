@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 from genialearn._arrays import FloatArray
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
-from genialearn.errors import MissingExtraError, NotFittedError
+from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
 from genialearn.genotypes import GenotypeMatrix
 from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
@@ -23,6 +23,7 @@ from genialearn.predictors.attributions import Attributions, windows_of
 from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.inner_parts import inner_parts
 from genialearn.predictors.network_source import Source, check_same_output
+from genialearn.predictors.torch_library import torch_library
 from genialearn.predictors.uncertainty import Intervals, Uncertainty, around
 from genialearn.relationships import GenomicScale
 
@@ -173,7 +174,7 @@ class Network(Estimator):
 
     def _fit(self, cohort: Cohort, checkpoints: Checkpoints | None, source: Source | None = None) -> Self:
         self._check()
-        torch = _torch(self.threads)
+        torch = torch_library(self.threads, "network")
         from genialearn.neural.batches import PackedAnimals, chosen_device
 
         cohort = cohort.canonical() if source is None else source.seen_by_it(cohort.canonical())
@@ -341,7 +342,7 @@ class Network(Estimator):
         return Attributions(table, values * units)
 
     def _inputs(self, genotypes: GenotypeMatrix) -> PackedAnimals:
-        _torch(self.threads)
+        torch_library(self.threads, "network")
         from genialearn.neural.batches import PackedAnimals, chosen_device
 
         return PackedAnimals.of(genotypes, self.scale_.frequencies, chosen_device(self.device))
@@ -366,13 +367,3 @@ class Network(Estimator):
     def _check_fitted(self) -> None:
         if not hasattr(self, "networks_"):
             raise NotFittedError("network", expected="fit before predict", found="a model that saw no data")
-
-
-def _torch(threads: int) -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtraError.for_extra("torch", "deep", "model network") from error
-    if threads:
-        torch.set_num_threads(threads)
-    return torch
