@@ -19,8 +19,9 @@ from genialearn.experiments.cell import run_splits
 from genialearn.experiments.description import describe_cohort
 from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
 from genialearn.experiments.machine import describe_machine, library_versions, usable_cores
+from genialearn.experiments.model_memory import model_bytes
 from genialearn.experiments.runs import CellKey
-from genialearn.mixed_models.memory import Sizes, needed_bytes
+from genialearn.mixed_models.memory import Sizes
 from genialearn.mixed_models.records import patterns
 from genialearn.mixed_models.solvers import choose_solver
 from genialearn.predictors import CATALOGUE, REFERENCE
@@ -30,15 +31,6 @@ from genialearn.validation.splits import Split, SplitScheme
 
 LEAST_RECORDS = 5
 """Training records of a trait without which no model of it can be fitted."""
-
-_HYBRID, _MULTI = "hybrid", "gblup-multi"
-"""What needs out-of-fold breeding values or covariances beside GBLUP, and no dosages."""
-
-BYTES_PER_DOSAGE = 6
-"""Dosages as float32, as int8, and binned."""
-
-LIBRARIES_GIB = 0.4
-"""Of models that see all dosages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,15 +80,9 @@ class Plan:
 
     @cached_property
     def memory_gib(self) -> float:
-        """About how much memory the largest cell needs: GBLUP, or a model that sees all dosages at once."""
-        sizes = Sizes.of(self.cohort, patterns(self.cohort))
-        models = set(self.models)
-        more = {"out_of_fold": _HYBRID in models, "covariances": bool(models & {_MULTI, _HYBRID})}
-        gblup = needed_bytes(sizes, choose_solver(self.cohort), **more) / 2**30
-        if models <= {REFERENCE, _HYBRID, _MULTI}:
-            return gblup
-        n_animals, n_markers = self.cohort.genotypes.shape
-        return max(gblup, BYTES_PER_DOSAGE * n_animals * n_markers / 2**30 + LIBRARIES_GIB)
+        """About how much memory the largest cell needs, that of GBLUP on all records among them."""
+        sizes, solver = Sizes.of(self.cohort, patterns(self.cohort)), choose_solver(self.cohort)
+        return max(model_bytes(sizes, solver, model) for model in {REFERENCE, *self.models}) / 2**30
 
     @property
     def available_memory_gib(self) -> float:

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 from genialearn.cohorts.simulate.map import CANDIDATES_PER_MARKER, share_out
 from genialearn.experiments.memory import Memory
-from genialearn.experiments.plan import BYTES_PER_DOSAGE, LIBRARIES_GIB
+from genialearn.experiments.model_memory import model_bytes
 from genialearn.experiments.selection_cell import CONTROLS
 from genialearn.experiments.selection_design import SelectionDesign
-from genialearn.mixed_models.memory import PROCESS, PatternSize, Sizes, needed_bytes
+from genialearn.mixed_models.memory import PROCESS, PatternSize, Sizes
 from genialearn.mixed_models.solvers import quicker_solver
-
-_GBLUP = ("gblup", "gblup-multi", "hybrid")
-"""What needs no dosages at once."""
 
 _UNPACKED = 3
 """Arrays of alleles, in bytes, of all base animals at the candidate sites of a chromosome, while sites are chosen."""
@@ -55,6 +52,4 @@ def _learning_bytes(design: SelectionDesign, model: str, n_training: int) -> int
         patterns=(PatternSize(n_training, 1, n_traits),),
     )
     solver = quicker_solver([n_training], n_traits, (n_training, design.markers))
-    if model in _GBLUP:
-        return needed_bytes(sizes, solver, out_of_fold=model == "hybrid", covariances=model == "gblup-multi")
-    return PROCESS + int(LIBRARIES_GIB * 2**30) + BYTES_PER_DOSAGE * n_training * design.markers + sizes.file_bytes
+    return model_bytes(sizes, solver, model)
