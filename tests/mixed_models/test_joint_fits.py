@@ -51,6 +51,14 @@ def test_out_of_fold_values_are_those_of_models_without_the_fold(formed: bool) -
         np.testing.assert_allclose(out[folds == fold], expected[folds == fold], atol=5e-3)
 
 
+def test_animals_of_a_negative_fold_are_not_asked_for() -> None:
+    fits, folds = fitted(), np.arange(150) % 3
+    some = fits.out_of_fold_breeding_values(np.where(folds == 1, folds, -1))
+
+    np.testing.assert_allclose(some[folds == 1], fits.out_of_fold_breeding_values(folds)[folds == 1], atol=1e-9)
+    assert np.isnan(some[folds != 1]).all()
+
+
 def test_a_trait_that_one_fold_alone_has_records_of_keeps_them() -> None:
     fits = fitted()
     values = fits.cohort.records.values.copy()

@@ -16,7 +16,7 @@ from genialearn.mixed_models.exact import fit_trait_models
 from genialearn.predictors.gates import gates, residual_shares, shares
 from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.gblup_multi import GBLUPMulti
-from genialearn.predictors.hybrids import Hybrid
+from genialearn.predictors.hybrids import Hybrid, enough_folds
 
 
 def errors_and_corrections(slope: float, n_traits: int, *, seed: int = 1) -> tuple[FloatArray, FloatArray]:
@@ -127,6 +127,14 @@ def cohort_with_a_curve(n_animals: int = 500, *, seed: int = 22) -> Cohort:
     return Cohort.from_arrays(dosages(cohort.genotypes), values, animals=list(cohort.animals))
 
 
+def test_as_many_folds_as_have_enough_animals_are_asked() -> None:
+    few, many = np.arange(10) % 5, np.arange(60_000) % 6
+
+    np.testing.assert_array_equal(few, enough_folds(few))
+    np.testing.assert_array_equal(np.where(many < 2, many, -1), enough_folds(many))
+    np.testing.assert_array_equal(np.arange(90_000) % 3 < 2, enough_folds(np.arange(90_000) % 3) >= 0)
+
+
 class TestHybrid:
     @pytest.fixture(scope="class")
     @classmethod
@@ -224,6 +232,15 @@ class TestHybrid:
 
         assert [0, 9] == list(model.trait_curves().shape)
 
+    def test_judged_by_some_folds_it_still_finds_the_curve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("genialearn.predictors.hybrids.ENOUGH_ANIMALS", 150)
+        cohort = cohort_with_a_curve()
+        model = Hybrid(degree=2).fit(cohort)
+
+        assert [1.0, 1.0, 1.0] == list(model.joint_share_)
+        assert model.gate_[1] > 0.5
+        assert 300 > len(model.trait_map_.out_of_fold_corrections_) >= 150
+
     def test_solving_again_without_the_curve_improves_the_prediction(self) -> None:
         """To GBLUP the curve is noise, in the trait that has it."""
         gains = []
@@ -231,8 +248,10 @@ class TestHybrid:
             cohort = cohort_with_a_curve(seed=100 + seed)
             train, test = cohort.select(slice(0, 400)), cohort.select(slice(400, None))
             r = [
-                np.corrcoef(Hybrid(degree=2, rounds=n).fit(train).predict(test)[:, 1], test.records.values[:, 1])[0, 1]
-                for n in (0, 1)
+                np.corrcoef(Hybrid(degree=2, backfit=again).fit(train).predict(test)[:, 1], test.records.values[:, 1])[
+                    0, 1
+                ]
+                for again in (False, True)
             ]
             gains.append(r[1] - r[0])
 
@@ -251,7 +270,6 @@ class TestHybrid:
         ("settings", "message"),
         [
             ({"folds": 1}, r"^hybrid folds: expected a whole number of at least 3, found 1\.$"),
-            ({"rounds": -1}, r"^hybrid rounds: expected a whole number of at least 0, found -1\.$"),
             ({"base": "gblop"}, r"^hybrid base: expected a known name, found 'gblop'\. Did you mean gblup\?"),
             ({"gate_level": 0.6}, r"^hybrid gate_level: expected a number from 0 to 0\.5, found 0\.6\.$"),
             ({"degree": 0}, r"^TraitMap degree: expected a whole number of at least 1, found 0\.$"),

@@ -255,13 +255,13 @@ def out_of_fold_breeding_values(model: ExactTraitModel, relationships: FloatArra
     relationships
         G of the training animals, shape (animals, animals).
     folds
-        Fold of each training animal, shape (animals,).
+        Fold of each training animal, negative for animals that aren't asked for and get NaN, shape (animals,).
     """
     pattern, contrasts = model.pattern, model.contrasts
     h, vectors = model.variances.heritability, pattern.spectrum.vectors
     v = contrasts.relative_variances(h)
-    out = np.empty(len(folds))
-    for fold in np.unique(folds):
+    out = np.full(len(folds), np.nan)
+    for fold in np.unique(folds[folds >= 0]):
         members = folds == fold
         rows = vectors[members[pattern.animals]]
         left = contrasts.values

@@ -75,7 +75,7 @@ class TraitFits(Protocol):
         Parameters
         ----------
         folds
-            Fold of each training animal, shape (animals,).
+            Fold of each training animal, negative for those that aren't asked for and get NaN, shape (animals,).
 
         Returns
         -------

@@ -67,10 +67,11 @@ class IterativeFits:
     def out_of_fold_breeding_values(self, folds: IntArray) -> FloatArray:
         """Return each animal's breeding values as if no animal of its fold had records, the heritabilities kept.
 
-        Every fold of every trait is a system of its own, started from the solution with all records.
+        Animals of a negative fold get NaN. Every fold of every trait is a system of its own.
         """
-        out = np.empty((self.kernel.shape[0], len(self.models)))
-        places = [(trait, fold) for trait in range(len(self.models)) for fold in np.unique(folds)]
+        out = np.full((self.kernel.shape[0], len(self.models)), np.nan)
+        asked = np.unique(folds[folds >= 0])
+        places = [(trait, fold) for trait in range(len(self.models)) for fold in asked]
         for start in range(0, len(places), _WIDEST):
             chosen = places[start : start + _WIDEST]
             values = self.kernel.matmat(self._duals_without(chosen, folds))

@@ -87,14 +87,14 @@ class JointFits:
         Parameters
         ----------
         folds
-            Fold of each training animal, shape (animals,).
+            Fold of each training animal, negative for animals that aren't asked for and get NaN, shape (animals,).
 
         Returns
         -------
         array, shape (animals, traits)
         """
-        out = np.empty((len(self.cohort), len(self.genetic)))
-        for fold in np.unique(folds):
+        out = np.full((len(self.cohort), len(self.genetic)), np.nan)
+        for fold in np.unique(folds[folds >= 0]):
             inside = folds == fold
             cohort = _without_records(self.cohort, inside)
             system = JointSystem(cohort, self.kernel, self.genetic, self.residual, self.part)

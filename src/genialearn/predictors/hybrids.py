@@ -20,6 +20,9 @@ from genialearn.predictors.trait_map import TraitMap
 from genialearn.validation.splits import blocks
 from genialearn.validation.tests import LEVEL, holm
 
+ENOUGH_ANIMALS = 20_000
+"""Where so many animals train, the base is GBLUP of all traits without asking, and so many judge what changes it."""
+
 CURVE_COLUMNS = ("driver", "target", "share", "p", "p_holm", "breeding_value", "effect", "lower", "upper")
 
 
@@ -55,6 +58,38 @@ class _Additive:
         return _Additive(*(mine + share * (its - mine) for mine, its in parts))
 
 
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """What training animals tell.
+
+    Parameters
+    ----------
+    records, weights
+        Records without fixed effects, NaN where there are none, and their weights, shape (animals, traits).
+    folds, families
+        Of each animal, shape (animals,).
+    """
+
+    records: FloatArray
+    weights: FloatArray
+    folds: IntArray
+    families: StrArray
+
+    def of(self, rows: IntArray, folds: IntArray) -> _Evidence:
+        """Return what some animals tell, in other folds."""
+        return _Evidence(self.records[rows], self.weights[rows], folds, self.families[rows])
+
+    def gates(self, errors: FloatArray, corrections: FloatArray, level: float) -> FloatArray:
+        return gates(errors, corrections, self.weights, level, blocks=self.families)
+
+
+def enough_folds(folds: IntArray) -> IntArray:
+    """Return the folds, -1 in the place of those that aren't needed to have 20,000 animals; two at least are kept."""
+    sizes = np.cumsum(np.bincount(folds))
+    kept = max(int(np.searchsorted(sizes, ENOUGH_ANIMALS)) + 1, 2)
+    return np.where(folds < kept, folds, -1)
+
+
 class Hybrid(Estimator):
     """GBLUP of all traits together, and curves between traits, through a gate per trait.
 
@@ -67,7 +102,7 @@ class Hybrid(Estimator):
        trait count where they explain GBLUP's out-of-fold errors.
     3. What they explain is taken from the records, and GBLUP is solved again: without the curved part, which is noise
        to an additive model, it predicts the additive part better. Then the map is learned again from what that leaves
-       (backfitting: Buja, Hastie and Tibshirani 1989, Ann Stat 17:453), `rounds` times.
+       (backfitting: Buja, Hastie and Tibshirani 1989, Ann Stat 17:453), once.
     4. The regression of the first GBLUP's out-of-fold errors on what all this changes gives each trait's gate, from 0
        (pure GBLUP) to 1, and 0 unless it is significant, corrected for all traits.
 
@@ -83,8 +118,8 @@ class Hybrid(Estimator):
         Of the curves between traits, as in `TraitMap`.
     folds
         How many parts the training animals are divided into.
-    rounds
-        How often GBLUP is solved again; with 0 the map corrects the first GBLUP.
+    backfit
+        Whether GBLUP is solved again; else the map corrects the base.
     gate_level
         Probability that any gate opens where no correction is worth anything; sires' families count as dependent.
     seed
@@ -124,7 +159,7 @@ class Hybrid(Estimator):
         solver: str = "auto",
         degree: int = 12,
         folds: int = 5,
-        rounds: int = 1,
+        backfit: bool = True,
         gate_level: float = 0.05,
         seed: int = 1,
     ) -> None:
@@ -134,18 +169,17 @@ class Hybrid(Estimator):
         self.solver = solver
         self.degree = degree
         self.folds = folds
-        self.rounds = rounds
+        self.backfit = backfit
         self.gate_level = gate_level
         self.seed = seed
 
     def fit(self, cohort: Cohort) -> Self:
         """Fit GBLUP, the map between traits, GBLUP again, and the gates."""
         check_at_least("hybrid folds", self.folds, 3)
-        check_at_least("hybrid rounds", self.rounds, 0)
         check_between("hybrid gate_level", self.gate_level, 0, 0.5)
         cohort = cohort.canonical()
         first = self._additive(cohort)
-        folds = np.random.default_rng(self.seed).permutation(len(cohort)) % self.folds
+        folds = self._folds(len(cohort))
         self.base_, self.scale_ = first.model, first.model.scale_
         self.heritability_, self.heritability_se_ = first.model.heritability_, first.model.heritability_se_
         self._learn(first, folds, blocks(cohort))
@@ -159,48 +193,46 @@ class Hybrid(Estimator):
         return additive_fit(cohort, self.base, model="hybrid", heritability=self.heritability, **common)
 
     def _learn(self, first: AdditiveFit, folds: IntArray, families: StrArray) -> None:
-        records, weights = first.adjusted_by_animal()
-        plain = last = self._plain(first, records, weights, folds, families)
-        errors = records - plain.means - plain.values
-        learned = self._map(plain.values, records, weights, folds, families)
-        opened = self._gates(errors, learned.out_of_fold_corrections_, weights, families)
-        for _ in range(self.rounds if opened.any() else 0):
-            corrections = opened * learned.out_of_fold_corrections_
-            left = residual_shares(errors, corrections, first.residual_variances)
-            last = _Additive.of(first.corrected(corrections, left), folds)
-            learned = self._map(last.values, records, weights, folds, families)
-            opened = self._gates(
-                records - last.means - last.values, learned.out_of_fold_corrections_, weights, families
-            )
-        improved = last.means + last.values + opened * learned.out_of_fold_corrections_
-        self.gate_ = self._gates(errors, improved - plain.means - plain.values, weights, families)
+        evidence = _Evidence(*first.adjusted_by_animal(), folds, families)
+        plain = last = self._plain(first, evidence)
+        errors = evidence.records - plain.means - plain.values
+        learned = self._map(plain.values, evidence)
+        opened = evidence.gates(errors, learned.out_of_fold_corrections_, self.gate_level)
+        changed = opened * learned.out_of_fold_corrections_
+        if self.backfit and opened.any():
+            left = residual_shares(errors, changed, first.residual_variances)
+            asked = enough_folds(folds)
+            last, rows = _Additive.of(first.corrected(changed, left), asked), np.flatnonzero(asked >= 0)
+            evidence, values = evidence.of(rows, self._folds(len(rows))), last.means + last.values[rows]
+            learned = self._map(last.values[rows], evidence)
+            opened = evidence.gates(evidence.records - values, learned.out_of_fold_corrections_, self.gate_level)
+            changed = values + opened * learned.out_of_fold_corrections_ - (plain.means + plain.values[rows])
+            errors = errors[rows]
+        self.gate_ = evidence.gates(errors, changed, self.gate_level)
         self.trait_map_, self._opened, self.out_of_fold_ = learned, opened, plain.values
         self.mean_ = plain.means + self.gate_ * (last.means - plain.means)
         self.marker_effects_of_both_ = np.hstack([plain.marker_effects, last.marker_effects])
 
-    def _plain(
-        self, first: AdditiveFit, records: FloatArray, weights: FloatArray, folds: IntArray, families: StrArray
-    ) -> _Additive:
+    def _plain(self, first: AdditiveFit, evidence: _Evidence) -> _Additive:
         """Return the GBLUP that everything is added to: all traits together as far as that is better than singly."""
-        found, singly = _Additive.of(first, folds), first.singly(folds)
-        self.joint_share_ = np.ones(records.shape[1])
+        found = _Additive.of(first, evidence.folds)
+        self.joint_share_ = np.ones(evidence.records.shape[1])
+        singly = first.singly(evidence.folds) if len(evidence.folds) < ENOUGH_ANIMALS else None
         if singly is None:
             return found
-        errors = records - singly.means - singly.out_of_fold
-        self.joint_share_ = shares(errors, found.values - singly.out_of_fold, weights, blocks=families)
+        errors = evidence.records - singly.means - singly.out_of_fold
+        differences = found.values - singly.out_of_fold
+        self.joint_share_ = shares(errors, differences, evidence.weights, blocks=evidence.families)
         return _Additive(singly.means, singly.out_of_fold, singly.marker_effects).moved(found, self.joint_share_)
 
-    def _map(
-        self, values: FloatArray, records: FloatArray, weights: FloatArray, folds: IntArray, families: StrArray
-    ) -> TraitMap:
-        return TraitMap(degree=self.degree, seed=self.seed).fit(
-            values, records, weights=weights, folds=folds, families=families
-        )
+    def _folds(self, n_animals: int) -> IntArray:
+        folds: IntArray = np.random.default_rng(self.seed).permutation(n_animals) % self.folds
+        return folds
 
-    def _gates(
-        self, errors: FloatArray, corrections: FloatArray, weights: FloatArray, families: StrArray
-    ) -> FloatArray:
-        return gates(errors, corrections, weights, self.gate_level, blocks=families)
+    def _map(self, values: FloatArray, evidence: _Evidence) -> TraitMap:
+        return TraitMap(degree=self.degree, seed=self.seed).fit(
+            values, evidence.records, weights=evidence.weights, folds=evidence.folds, families=evidence.families
+        )
 
     def trait_curves(self) -> pd.DataFrame:
         """Return the curves that are more than lines, by tests that Holm's method corrects for all pairs of traits.
