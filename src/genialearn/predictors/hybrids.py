@@ -175,22 +175,34 @@ class Hybrid(Estimator):
 
     def fit(self, cohort: Cohort) -> Self:
         """Fit GBLUP, the map between traits, GBLUP again, and the gates."""
-        check_at_least("hybrid folds", self.folds, 3)
-        check_between("hybrid gate_level", self.gate_level, 0, 0.5)
+        self._check()
         cohort = cohort.canonical()
-        first = self._additive(cohort)
-        folds = self._folds(len(cohort))
+        common = {"relationships": self.relationships, "solver": self.solver, "seed": self.seed}
+        first = additive_fit(cohort, self.base, model="hybrid", heritability=self.heritability, **common)
+        return self.fit_on(first, cohort)
+
+    def fit_on(self, first: AdditiveFit, cohort: Cohort) -> Self:
+        """Do what `fit` does after GBLUP has been fitted.
+
+        Parameters
+        ----------
+        first
+            That GBLUP, from `genialearn.predictors.additive.additive_fit`.
+        cohort
+            Its training animals, canonical.
+        """
+        self._check()
         self.base_, self.scale_ = first.model, first.model.scale_
         self.heritability_, self.heritability_se_ = first.model.heritability_, first.model.heritability_se_
-        self._learn(first, folds, blocks(cohort))
+        self._learn(first, self._folds(len(cohort)), blocks(cohort))
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
         self._names = [trait.name for trait in cohort.traits]
         self.notes_ = first.model.notes_ + gate_notes(self._names, self.gate_)
         return self
 
-    def _additive(self, cohort: Cohort) -> AdditiveFit:
-        common = {"relationships": self.relationships, "solver": self.solver, "seed": self.seed}
-        return additive_fit(cohort, self.base, model="hybrid", heritability=self.heritability, **common)
+    def _check(self) -> None:
+        check_at_least("hybrid folds", self.folds, 3)
+        check_between("hybrid gate_level", self.gate_level, 0, 0.5)
 
     def _learn(self, first: AdditiveFit, folds: IntArray, families: StrArray) -> None:
         evidence = _Evidence(*first.adjusted_by_animal(), folds, families)

@@ -1,0 +1,58 @@
+"""What the hybrid costs beyond GBLUP of all traits, at the size of a breed.
+
+    genialearn simulate herd --animals 113599 --markers 50000 --seed 1
+    python benchmarks/hybrid_scale.py herd
+
+Printed: seconds of reading, of multi-trait GBLUP (variances,
+covariances, breeding values), of what the hybrid adds to it, of predicting everybody, and the peak memory. The floor of
+what it adds is a product with the genotypes for each iteration of each system that is solved: one a fold, one with all
+records and one a fold that judges it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+
+from genialearn import CohortFiles, read_cohort
+from genialearn.predictors.additive import additive_fit
+from genialearn.predictors.hybrids import Hybrid
+
+
+def main() -> None:
+    arguments = parse()
+    clock = [time.perf_counter()]
+
+    def told(what: str) -> None:
+        clock.append(time.perf_counter())
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"{what}: {clock[-1] - clock[-2]:.0f} s, peak so far {peak:.2f} GiB", flush=True)
+
+    cohort, _ = read_cohort(CohortFiles.in_folder(Path(arguments.folder)), keep_unrecorded=True)
+    if arguments.animals:
+        cohort = cohort.select(slice(0, arguments.animals))
+    recorded = np.unique(cohort.record_rows[np.isfinite(cohort.records.values).any(axis=1)])
+    training = cohort.select(recorded).canonical()
+    told(f"reading {len(cohort):,} animals, {len(training):,} with records")
+    first = additive_fit(training, "auto", model="hybrid", heritability=None, seed=1)
+    told(f"GBLUP of {len(cohort.traits)} traits together")
+    hybrid = Hybrid(seed=1).fit_on(first, training)
+    told("what the hybrid adds")
+    predicted = hybrid.predict(cohort)
+    told(f"predicting {len(predicted):,}")
+    print(*hybrid.notes_, sep="\n")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--animals", type=int, default=0, help="only so many, the first ones; 0 for all")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
