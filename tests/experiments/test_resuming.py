@@ -24,7 +24,7 @@ from genialearn.errors import InputError
 from genialearn.experiments import Plan, compare, comparison, plan_comparison
 from genialearn.experiments.runs import CellKey, RunFolder
 
-SAME_BYTES = ("scores.tsv", "comparisons.tsv", "predictions.parquet", "failures.tsv", "cohort.json")
+SAME_BYTES = ("scores.tsv", "comparisons.tsv", "predictions.parquet", "failures.tsv", "curves.tsv", "cohort.json")
 
 
 def same_bytes(folder: Path) -> dict[str, bytes]:

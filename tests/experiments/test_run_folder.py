@@ -22,6 +22,7 @@ COLUMNS = {
     "scores.tsv": "trait model split metric estimate se n",
     "comparisons.tsv": "trait model reference metric difference se p p_holm verdict",
     "costs.tsv": "model split stage wall_s cpu_s peak_rss_mib n_animals n_markers n_traits",
+    "curves.tsv": "model split driver target share p p_holm breeding_value effect lower upper",
     "failures.tsv": "model split stage error message",
     "predictions.parquet": "id trait model split observed predicted weight",
 }
@@ -178,7 +179,9 @@ def test_run_json_says_what_was_asked_of_what(run: dict[str, Any], folder: Path,
     assert [{"label": fold, "n_train": 60, "n_test": 60} for fold in FOLDS] == run["splits"]
     assert {"python", "numpy", "scipy", "numba"} <= run["versions"].keys()
     assert {"system", "cores", "memory_gib"} == run["machine"].keys()
-    assert ["hybrid", "hybrid"] == [note["model"] for note in run["notes"]]
+    told = [note["note"] for note in run["notes"] if note["model"] == "hybrid"]
+    assert 2 == sum(note.startswith("0 of ") for note in told)
+    assert 2 == sum(note.startswith("genetic covariances: ") for note in told)
 
 
 def test_run_json_holds_the_digest_of_every_input(run: dict[str, Any], tiny: Path) -> None:
