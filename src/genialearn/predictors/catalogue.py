@@ -58,7 +58,7 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         "genialearn.predictors.hybrids",
         "Hybrid",
         "hybrid",
-        "GBLUP corrected by a map between traits, gated trait by trait",
+        "GBLUP of all traits, and curves between traits, gated trait by trait",
     ),
     "network-residual": Entry(
         "genialearn.predictors.residual_network",
