@@ -88,7 +88,7 @@ def axis_title(page: webdriver.Chrome, picture: str) -> str:
 def test_all_figures_are_drawn(page: webdriver.Chrome) -> None:
     drawn = page.execute_script("return Array.from(document.querySelectorAll('.plot'), p => !!p.querySelector('svg'))")
 
-    assert drawn == [True] * 9
+    assert drawn == [True] * 10
 
 
 def test_nothing_was_asked_of_the_network(page: webdriver.Chrome) -> None:
