@@ -42,8 +42,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Settings that make a model fast enough for this suite; a model that isn't named is tested with its own."""
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "deepgblup, published": ("deepgblup", {"corrected": False, "published_batch": 32, "threads": 1}),
-    "dlgblup, published": ("dlgblup", {"out_of_fold": False, "max_epochs": 5, "batch_animals": 32, "threads": 1}),
     "gblup, iterative": ("gblup", {"solver": "iterative"}),
     "gblup, blended": ("gblup", {"blend": 0.1}),
     "gblup, blended, iterative": ("gblup", {"blend": 0.1, "solver": "iterative"}),

@@ -69,7 +69,7 @@ class TestCurvatureTest:
     def test_without_curves_p_values_are_uniform(self) -> None:
         """Also where the spread of records depends on the driver, which a plain F test takes for curvature."""
         p = []
-        for seed in range(150):
+        for seed in range(80):
             values, records = planted(300, seed=seed, curve=0.0)
             records[:, 2] += np.abs(values[:, 0]) * np.random.default_rng(1000 + seed).standard_normal(300)
             learned = TraitMap(degree=4).fit(values, records)
@@ -81,7 +81,7 @@ class TestCurvatureTest:
     def test_families_count_as_dependent(self) -> None:
         """Errors that whole families share, in families that differ in the driver: no curvature."""
         naive, clustered = [], []
-        for seed in range(100):
+        for seed in range(60):
             rng = np.random.default_rng(seed)
             family = np.repeat(np.arange(60), 10)
             values = rng.standard_normal((60, 2))[family] + 0.3 * rng.standard_normal((600, 2))
