@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from genialearn.neural.layers import masked_loss, masked_squared_error  # noqa: E402
+from genialearn.neural.layers import masked_loss  # noqa: E402
 
 
 class TestMaskedSquaredError:
@@ -13,11 +13,11 @@ class TestMaskedSquaredError:
         target = torch.tensor([[0.0, 9.0], [1.0, 4.5]])
         weight = torch.tensor([[1.0, 0.0], [2.0, 1.0]])
 
-        assert pytest.approx((1 + 2 * 4 + 0.25) / 4) == masked_squared_error(predicted, target, weight).item()
+        assert pytest.approx((1 + 2 * 4 + 0.25) / 4) == masked_loss(predicted, target, weight).item()
 
     def test_a_target_without_weight_is_never_read(self) -> None:
         predicted = torch.tensor([[1.0, 2.0]], requires_grad=True)
-        loss = masked_squared_error(predicted, torch.tensor([[0.0, float("nan")]]), torch.tensor([[1.0, 0.0]]))
+        loss = masked_loss(predicted, torch.tensor([[0.0, float("nan")]]), torch.tensor([[1.0, 0.0]]))
         loss.backward()
 
         assert loss.item() == 1
@@ -28,11 +28,11 @@ class TestMaskedSquaredError:
         generator = torch.Generator().manual_seed(1)
         predicted, target, weight = torch.rand((3, 6, 2), generator=generator)
 
-        expected = masked_squared_error(predicted, target, weight)
-        assert pytest.approx(expected.item()) == masked_squared_error(predicted, target, 100 * weight).item()
+        expected = masked_loss(predicted, target, weight)
+        assert pytest.approx(expected.item()) == masked_loss(predicted, target, 100 * weight).item()
 
     def test_no_record_at_all(self) -> None:
-        assert masked_squared_error(torch.ones(2, 2), torch.zeros(2, 2), torch.zeros(2, 2)).item() == 0
+        assert masked_loss(torch.ones(2, 2), torch.zeros(2, 2), torch.zeros(2, 2)).item() == 0
 
 
 class TestOtherLosses:

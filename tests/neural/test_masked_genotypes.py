@@ -121,7 +121,7 @@ class TestPretrained:
 
     def test_what_was_killed_goes_on_to_the_same_bytes(self, tmp_path: Path) -> None:
         expected, kept = pretrained(body, INPUTS, GENOME, SETTINGS, seed=1), tmp_path / "kept"
-        with pytest.raises(KilledError):
+        with pytest.raises(KilledError, match="killed"):
             pretrained(body, INPUTS, GENOME, SETTINGS, seed=1, checkpoint=KilledAfter(kept, 2, {}))
         found = pretrained(body, INPUTS, GENOME, SETTINGS, seed=1, checkpoint=CheckpointFile(kept, {}))
 

@@ -15,7 +15,7 @@ from genialearn.genotypes import allele_frequencies  # noqa: E402
 from genialearn.neural.batches import PackedAnimals  # noqa: E402
 from genialearn.neural.bodies import Genome  # noqa: E402
 from genialearn.neural.bodies.perceptron import Perceptron  # noqa: E402
-from genialearn.neural.layers import masked_squared_error  # noqa: E402
+from genialearn.neural.layers import masked_loss  # noqa: E402
 from genialearn.neural.training import Targets, TrainingSettings, TraitLoss, predict, train  # noqa: E402
 from genialearn.neural.trait_network import TraitNetwork  # noqa: E402
 
@@ -60,7 +60,7 @@ def trained(
 def validation_loss(model: TraitNetwork) -> float:
     known = targets()
     predicted = predict(model, inputs())[VALIDATION].mean(dim=1)
-    return float(masked_squared_error(predicted, known.values[VALIDATION].double(), known.weights[VALIDATION].double()))
+    return float(masked_loss(predicted, known.values[VALIDATION].double(), known.weights[VALIDATION].double()))
 
 
 class TestTrain:

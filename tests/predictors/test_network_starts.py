@@ -77,7 +77,7 @@ class TestPretraining:
     def test_what_was_killed_goes_on_to_the_same_bytes(self, epochs: tuple[int, ...], tmp_path: Path) -> None:
         cohort = some_recorded(90)
         for number in epochs:
-            with pytest.raises(KilledError):
+            with pytest.raises(KilledError, match="killed"):
                 Network(**PRETRAINED).fit_resumably(cohort, partial(KilledAfter, tmp_path / "kept", number))
         found = Network(**PRETRAINED).fit_resumably(cohort, partial(CheckpointFile, tmp_path / "kept"))
 

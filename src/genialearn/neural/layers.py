@@ -48,8 +48,3 @@ def _errors(predicted: Tensor, target: Tensor, huber: float | None) -> Tensor:
 
 def _cross_entropy(log_odds: Tensor, target: Tensor) -> Tensor:
     return _LIKE_SQUARES * (nn.functional.softplus(log_odds) - target * log_odds)
-
-
-def masked_squared_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return the weighted mean squared error; where there is no record the weight is 0 and the target ignored."""
-    return masked_loss(predicted, target, weight)

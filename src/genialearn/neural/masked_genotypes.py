@@ -21,7 +21,7 @@ from genialearn.neural.bodies.genome import Genome
 from genialearn.neural.bodies.windows import Windows
 from genialearn.neural.checkpoints import Checkpoint, State
 from genialearn.neural.held_out import HeldOutTraining, LoopSettings
-from genialearn.neural.layers import masked_squared_error
+from genialearn.neural.layers import masked_loss
 from genialearn.neural.pretraining import Pretraining
 from genialearn.neural.training import own_randomness
 
@@ -108,7 +108,7 @@ class MaskedLoss:
         with torch.autocast(markers.device.type, dtype=torch.bfloat16, enabled=markers.device.type == "cuda"):
             told = network(markers, seen, hidden.asked)
         there = torch.isfinite(known)[:, None].to(known.dtype)
-        return masked_squared_error(told.float(), known[:, None], there)
+        return masked_loss(told.float(), known[:, None], there)
 
     def hide(self, generator: torch.Generator) -> Hidden:
         """Return markers that a batch sees and is asked for: random runs are hidden, the same for all its animals."""

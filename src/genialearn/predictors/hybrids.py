@@ -132,7 +132,7 @@ class Hybrid(Estimator):
     gate_
         Share of the correction that is added, shape (traits,).
     trait_map_
-        The last map, fitted on all training animals.
+        The last map, fitted on all training animals, or as many folds of them as hold 20,000.
     out_of_fold_
         The base's out-of-fold breeding values by identifier, shape (animals, traits).
     base_
@@ -140,7 +140,7 @@ class Hybrid(Estimator):
     mean_
         Of predictions, shape (traits,).
     notes_
-        Which gates are open.
+        How covariances were bent, and which gates are open.
 
     References
     ----------
@@ -277,6 +277,8 @@ class Hybrid(Estimator):
     def breeding_values(self, cohort: Cohort) -> FloatArray:
         """Return GBLUP's breeding values plus what the gates let through, shape (animals, traits)."""
         self._check_fitted()
+        if not self.gate_.any():
+            return self.scale_.breeding_values(cohort.genotypes, self.marker_effects_of_both_[:, : len(self.gate_)])
         both = self.scale_.breeding_values(cohort.genotypes, self.marker_effects_of_both_)
         plain, last = np.split(both, 2, axis=1)
         changed = last + self._opened * self.trait_map_.corrections(last) - plain
