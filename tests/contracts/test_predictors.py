@@ -38,6 +38,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "lightgbm": {"max_trees": 25, "min_leaf_animals": 5, "marker_fraction": 0.5, "patience": 5, "threads": 1},
     "network": {"width": 16, "max_epochs": 4, "members": 2, "batch_animals": 32, "threads": 1},
     "network-residual": {**_FEW_STEPS, "batch_animals": 32},
+    "super-learner": {
+        "members": {"lightgbm": {"max_trees": 10, "min_leaf_animals": 5, "marker_fraction": 0.5}},
+        "folds": 3,
+        "gate_level": 0.5,
+        "threads": 1,
+    },
 }
 """Settings that make a model fast enough for this suite; a model that isn't named is tested with its own."""
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genialearn._arrays import FloatArray
-from genialearn.mixed_models.bending import bent
+from genialearn.mixed_models.bending import bent, predictive
 
 
 def factors(n_traits: int, n_factors: int, seed: int = 1) -> FloatArray:
@@ -81,3 +81,45 @@ def test_a_correlation_beyond_one_is_brought_back() -> None:
 
 def test_one_trait_is_its_variance() -> None:
     np.testing.assert_array_equal(bent(np.array([[3.0]]), np.array([[0.1]])).matrix, [[3.0]])
+
+
+def sparse(n_traits: int, seed: int) -> FloatArray:
+    """Return correlations of traits in pairs, all others 0."""
+    matrix = np.eye(n_traits)
+    for one, r in zip(
+        range(0, n_traits - 1, 2), np.random.default_rng(seed).uniform(-0.8, 0.8, n_traits), strict=False
+    ):
+        matrix[one, one + 1] = matrix[one + 1, one] = r
+    return matrix
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_predicts_has_less_chance_in_it_than_what_is_bent(seed: int) -> None:
+    truth = sparse(20, seed)
+    errors = np.full((20, 20), 0.15)
+    estimates = with_errors(truth, 0.15, seed)
+    distance = np.abs(predictive(estimates, errors) - truth).mean()
+
+    assert distance < 0.5 * np.abs(bent(estimates, errors).matrix - truth).mean()
+
+
+def test_what_predicts_is_positive_definite_keeps_variances_and_knows_no_units() -> None:
+    units = np.outer(np.geomspace(0.01, 1000, 12), np.geomspace(0.01, 1000, 12))
+    estimates, errors = with_errors(factors(12, 3), 0.4), np.full((12, 12), 0.4)
+    found = predictive(estimates, errors)
+
+    assert np.linalg.eigvalsh(estimates).min() < 0 < np.linalg.eigvalsh(found).min()
+    np.testing.assert_allclose(np.diag(found), np.diag(estimates))
+    np.testing.assert_allclose(predictive(estimates * units, errors * units), found * units, rtol=1e-6, atol=1e-6)
+
+
+def test_what_predicts_is_what_was_estimated_where_that_is_certain() -> None:
+    truth = sparse(8, 7)
+
+    np.testing.assert_allclose(predictive(truth, np.full((8, 8), 1e-3)), truth, atol=2e-3)
+
+
+def test_correlations_of_few_traits_are_as_estimated() -> None:
+    estimates = factors(3, 1)
+
+    np.testing.assert_array_equal(predictive(estimates, np.full((3, 3), 0.5)), estimates)

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts_for_tests import family_cohort
+from cohorts_for_tests import family_cohort, with_values
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.linalg.low_rank import dominant_part
 from genialearn.mixed_models import exact
-from genialearn.mixed_models.covariances import CovarianceEstimates, correlations, estimate_covariances
+from genialearn.mixed_models.covariances import CovarianceEstimates, correlations, estimate_covariances, of_traits
 from genialearn.mixed_models.multivariate import multivariate_reml
 from genialearn.records import RecordTable, Trait
 from genialearn.relationships import GenomicRelationships, GenomicScale
@@ -40,7 +40,7 @@ def simulated(seed: int, *, holes: float = 0.0, repeats: int = 1) -> Cohort:
 def estimated(cohort: Cohort, vectors: int = 40) -> CovarianceEstimates:
     kernel = kernel_of(cohort)
     relationships = GenomicScale.of(cohort.genotypes).relationships(cohort.genotypes)
-    models = exact.fit_trait_models(cohort, relationships, [None] * 3).models
+    models = exact.fit_trait_models(cohort, relationships, [None] * len(cohort.traits)).models
     part = dominant_part(kernel, 32, rng=np.random.default_rng(1))
     return estimate_covariances(cohort, kernel, models, part, rng=np.random.default_rng(2), vectors=vectors)
 
@@ -96,3 +96,35 @@ def test_correlations_have_intervals_of_the_right_size() -> None:
 
     assert 0.6 < np.std(z) < 1.5
     assert np.mean(np.abs(z) < 2) >= 0.85
+
+
+@pytest.mark.parametrize("n_unknown", [1, 3])
+def test_a_trait_with_hardly_any_records_has_no_covariances(n_unknown: int) -> None:
+    cohort = simulated(3)
+    values = cohort.records.values.copy()
+    values[8:, :n_unknown] = np.nan
+    cohort = with_values(cohort, values)
+    found = estimated(cohort, vectors=4)
+    for matrix in (found.genetic.matrix, found.residual.matrix, found.predictive):
+        off = matrix[:n_unknown][:, np.arange(3) >= n_unknown]
+
+        np.testing.assert_array_equal(off, 0.0)
+        assert np.diag(matrix).min() > 0
+    assert np.isnan(found.genetic_se[0]).all()
+
+
+def test_other_traits_do_not_see_a_trait_with_hardly_any_records() -> None:
+    cohort = simulated(3)
+    values = cohort.records.values.copy()
+    values[8:, 0] = np.nan
+    found = estimated(with_values(cohort, values), vectors=4)
+    alone = estimated(of_traits(cohort, np.array([False, True, True])), vectors=4)
+
+    np.testing.assert_allclose(found.genetic.matrix[1:, 1:], alone.genetic.matrix)
+    np.testing.assert_allclose(found.residual_se[1:, 1:], alone.residual_se)
+
+
+def test_what_predicts_has_the_variances_of_the_traits() -> None:
+    found = estimated(simulated(4), vectors=4)
+
+    np.testing.assert_allclose(np.diag(found.predictive), np.diag(found.genetic.matrix))

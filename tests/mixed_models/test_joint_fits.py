@@ -86,3 +86,31 @@ def test_adjusted_records_are_those_of_the_cohort_where_there_is_a_mean_only() -
 
     np.testing.assert_allclose(values, fits.cohort.records.values, atol=1e-8)
     np.testing.assert_array_equal(weights > 0, np.isfinite(fits.cohort.records.values))
+
+
+def test_covariances_of_a_fold_do_not_know_its_records() -> None:
+    fits, folds = fitted(), np.arange(150) % 3
+    values = fits.cohort.records.values.copy()
+    values[folds == 1] = values[folds == 1, ::-1] * 3
+    others = JointFits.solved(with_values(fits.cohort, values), fits.kernel, fits.part, GENETIC, RESIDUAL)
+    found = [f.cross_fitted(folds, [0.4, 0.6], seed=7).without for f in (fits, others)]
+
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    assert np.abs(found[0][0][0] - found[1][0][0]).max() > 0.1
+
+
+def test_out_of_fold_values_are_of_the_covariances_of_their_fold() -> None:
+    fits, folds = fitted(), np.arange(150) % 3
+    other = 2 * GENETIC, RESIDUAL
+    found = replace(fits, without={1: other}).out_of_fold_breeding_values(folds)
+    expected = JointFits.solved(fits.cohort, fits.kernel, fits.part, *other).out_of_fold_breeding_values(folds)
+
+    np.testing.assert_allclose(found[folds == 1], expected[folds == 1])
+    np.testing.assert_allclose(found[folds != 1], fits.out_of_fold_breeding_values(folds)[folds != 1])
+
+
+def test_corrected_keeps_covariances_of_folds() -> None:
+    fits = replace(fitted(), without={0: (GENETIC, RESIDUAL)})
+    found = fits.corrected(np.zeros((150, 2)), np.array([0.25, 1.0])).without[0]
+
+    np.testing.assert_allclose(found[1], RESIDUAL * np.outer([0.5, 1], [0.5, 1]))

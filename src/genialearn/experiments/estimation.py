@@ -236,7 +236,7 @@ def _joint(task: Task, estimates: Estimates, fits: TraitFits) -> JointEstimates:
     model, found = estimates.model, estimates.covariances
     assert found is not None
     kernel, part = kernel_of(fits, seed=model.seed)
-    joint = JointFits.solved(task.train, kernel, part, found.genetic.matrix, found.residual.matrix).model
+    joint = JointFits.solved(task.train, kernel, part, found.predictive, found.residual.matrix).model
     effects = marker_effects_of(model, task.train, kernel, joint.coefficients)
     return JointEstimates(model.scale_.breeding_values(task.cohort.genotypes, effects), effects)
 

@@ -32,6 +32,8 @@ def model_bytes(sizes: Sizes, solver: str, model: str) -> int:
     model
         Its name in the catalogue; what isn't known sees all dosages at once.
     """
+    if model == "super-learner":
+        return max(model_bytes(sizes, solver, member) for member in ("gblup-multi", "lightgbm", "network"))
     packed = sizes.n_animals * sizes.n_markers // 4 + _LIBRARIES if model in _NETWORKS else 0
     if model in _GBLUPS:
         return needed_bytes(sizes, solver)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genialearn._arrays import FloatArray
+from genialearn.mixed_models.shrinkage import shrunk
 
 _LEAST_SPECIFIC = 1e-3
 """Share of a trait's variance that no factor explains, at least: so no correlation reaches 1."""
@@ -60,10 +61,7 @@ def bent(estimates: FloatArray, standard_errors: FloatArray) -> Bent:
     standard_errors
         Shape (traits, traits).
     """
-    units = np.sqrt(np.diag(estimates))
-    scale = np.outer(units, units)
-    target, errors = estimates / scale, standard_errors / scale
-    errors = np.maximum(errors, 1e-3 * np.nanmedian(errors))
+    target, errors, scale = _correlations(estimates, standard_errors)
     if len(target) < _FEWEST_TRAITS:
         matrix, n_factors = _eigenvalues_raised(target), 0
     else:
@@ -71,6 +69,38 @@ def bent(estimates: FloatArray, standard_errors: FloatArray) -> Bent:
     off = ~np.eye(len(target), dtype=bool)
     changes = np.abs(matrix - target)[off] / errors[off]
     return Bent(matrix * scale, estimates, float(changes.max(initial=0.0)), n_factors)
+
+
+def predictive(estimates: FloatArray, standard_errors: FloatArray) -> FloatArray:
+    """Return the positive definite matrix that predicts best, of estimates that are partly chance.
+
+    Correlations are pulled towards 0 as far as their standard errors ask (`shrinkage`), and loadings L on as many
+    factors as there are traits have a normal prior under which any share of a trait's variance may be common; variances
+    are kept as they are. Of fewer than four traits nothing can be learned about correlations in general: they are
+    `bent`.
+
+    Parameters
+    ----------
+    estimates
+        Symmetric, positive diagonal, shape (traits, traits).
+    standard_errors
+        Shape (traits, traits).
+    """
+    if len(estimates) < _FEWEST_TRAITS:
+        return bent(estimates, standard_errors).matrix
+    target, errors, scale = _correlations(estimates, standard_errors)
+    above = np.triu_indices(len(target), 1)
+    pulled = np.eye(len(target))
+    pulled[above] = pulled.T[above] = shrunk(target[above], errors[above])
+    return _fit(pulled, errors, len(target), prior=1 / len(target)) * scale
+
+
+def _correlations(estimates: FloatArray, standard_errors: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return correlations and their standard errors, none next to 0, and the scale that was taken from both."""
+    units = np.sqrt(np.diag(estimates))
+    scale = np.outer(units, units)
+    errors = standard_errors / scale
+    return estimates / scale, np.maximum(errors, 1e-3 * np.nanmedian(errors)), scale
 
 
 def _eigenvalues_raised(correlations: FloatArray) -> FloatArray:
@@ -95,13 +125,17 @@ def _fewest_factors(target: FloatArray, errors: FloatArray) -> tuple[FloatArray,
     return fitted, n_factors
 
 
-def _fit(target: FloatArray, errors: FloatArray, n_factors: int) -> FloatArray:
-    """Return R = L L' + I - diag(L L') nearest to the target; rows of L are kept within the unit ball by scaling."""
+def _fit(target: FloatArray, errors: FloatArray, n_factors: int, *, prior: float = np.inf) -> FloatArray:
+    """Return R = L L' + I - diag(L L') nearest to the target; rows of L are kept within the unit ball by scaling.
+
+    Squared distances in standard errors, one a pair, are added to squared loadings over the prior variance of these.
+    """
     from scipy.optimize import minimize
 
     n = len(target)
     weights = (1 - np.eye(n)) / errors**2
-    weights /= weights.max()
+    unit = float(weights.max())
+    weights, pull = weights / unit, 1 / (prior * unit)
     values, vectors = np.linalg.eigh(target)
     first = vectors[:, ::-1][:, :n_factors] * np.sqrt(np.maximum(values[::-1][:n_factors], 0.01))
 
@@ -109,10 +143,11 @@ def _fit(target: FloatArray, errors: FloatArray, n_factors: int) -> FloatArray:
         raw = flat.reshape(n, n_factors)
         loadings, shrink = _within_ball(raw)
         difference = weights * (loadings @ loadings.T - target)
-        slope = 2 * difference @ loadings
+        slope = 2 * (difference @ loadings + pull * loadings)
         inner = np.sum(slope * raw, axis=1, keepdims=True)
         gradient = shrink * slope - shrink**3 / (1 - _LEAST_SPECIFIC) * inner * raw
-        return 0.5 * float(np.sum(difference * (loadings @ loadings.T - target))), gradient.ravel()
+        misfit = float(np.sum(difference * (loadings @ loadings.T - target)))
+        return 0.5 * misfit + pull * float(np.sum(loadings**2)), gradient.ravel()
 
     found = minimize(loss, first.ravel(), jac=True, method="L-BFGS-B", options=_SEARCH)
     loadings, _ = _within_ball(found.x.reshape(n, n_factors))

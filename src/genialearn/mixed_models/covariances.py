@@ -15,7 +15,7 @@ where an exact solver has put them in diagonal form.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -25,7 +25,7 @@ from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, ConvergenceError
 from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import LinearOperator, RandomOperator
-from genialearn.mixed_models.bending import Bent, bent
+from genialearn.mixed_models.bending import Bent, bent, predictive
 from genialearn.mixed_models.exact import ExactTraitModel
 from genialearn.mixed_models.fits import TraitModel
 from genialearn.mixed_models.iterative import solve_duals
@@ -43,6 +43,9 @@ _WIDEST = 144
 _UNKNOWN = 1e4
 """Variance of a residual covariance that no records tell, relative to the largest that some do; it is taken as 0."""
 
+_FEWEST_CONTRASTS = 10
+"""Records more than fixed effects that a trait needs for any covariance with it to be told."""
+
 _LEAST_SHARE = 0.05
 """Of what an uncorrelated pair would have: how small the variance of a correlation may get near -1 and 1."""
 
@@ -57,10 +60,13 @@ class CovarianceEstimates:
         S_g and S_e of a record of weight 1, in the traits' units.
     genetic_se, residual_se
         Standard errors of the pairwise estimates, shape (traits, traits).
+    predictive
+        S_g for predictions: what is chance in the estimates is pulled towards 0, shape (traits, traits).
     """
 
     genetic: Bent
     residual: Bent
+    predictive: FloatArray
     genetic_se: FloatArray
     residual_se: FloatArray
 
@@ -102,6 +108,8 @@ def estimate_covariances(
 ) -> CovarianceEstimates:
     """Return genetic and residual covariance matrices of all traits.
 
+    Traits with hardly any records have covariances of 0 with all others, of unknown standard errors.
+
     Parameters
     ----------
     cohort
@@ -117,10 +125,16 @@ def estimate_covariances(
     vectors
         How many of each kind; None for a number that fits the records.
     """
+    known = informative(cohort)
+    if not known.all():
+        own = [model for model, told in zip(models, known, strict=True) if told]
+        rest = of_traits(cohort, known)
+        found = estimate_covariances(rest, kernel, own, part, rng=rng, vectors=vectors) if known.any() else None
+        return _with_unknown(found, known, models)
     by_animal, by_record = _projected_records(cohort, kernel, models)
     observed = np.stack([by_animal.T @ kernel.matmat(by_animal), by_record.T @ by_record])
     traits = _Traits.of(cohort, kernel, models, part)
-    pairs = _pairwise(observed, traits.expected_forms(vectors or _number_of_vectors(cohort), rng))
+    pairs = _pairwise(observed, traits.expected_forms(vectors or number_of_vectors(cohort), rng))
     pairs.take_exact(models)
     for place, model in enumerate(models):
         pairs.set_diagonal(place, model.variances.heritability, model.heritability_se)
@@ -128,7 +142,67 @@ def estimate_covariances(
     genetic, residual = bent(pairs.genetic, pairs.genetic_se), bent(pairs.residual, pairs.residual_se)
     scale = np.outer(units, units)
     return CovarianceEstimates(
-        genetic.scaled(units), residual.scaled(units), pairs.genetic_se * scale, pairs.residual_se * scale
+        genetic.scaled(units),
+        residual.scaled(units),
+        predictive(pairs.genetic, pairs.genetic_se) * scale,
+        pairs.genetic_se * scale,
+        pairs.residual_se * scale,
+    )
+
+
+def informative(cohort: Cohort) -> BoolArray:
+    """Return which traits have enough records that covariances with them can be told, shape (traits,)."""
+    return np.array([pattern.n_contrasts >= _FEWEST_CONTRASTS for pattern in patterns(cohort)])
+
+
+def of_traits(cohort: Cohort, which: BoolArray) -> Cohort:
+    """Return a cohort with the records of some traits alone."""
+    records = cohort.records
+    traits = tuple(trait for trait, wanted in zip(records.traits, which, strict=True) if wanted)
+    own = replace(records, traits=traits, values=records.values[:, which], weights=records.weights[:, which])
+    return replace(cohort, records=own)
+
+
+def apart(matrix: FloatArray, known: BoolArray, variances: FloatArray) -> FloatArray:
+    """Return the covariances of all traits, from those of some: 0 with the others, whose variances are given.
+
+    Parameters
+    ----------
+    matrix
+        Shape (known traits, known traits).
+    known
+        Which traits these are, shape (traits,).
+    variances
+        Of all traits; those of the known ones aren't used, shape (traits,).
+    """
+    out = np.diag(variances).astype(np.float64)
+    out[np.ix_(known, known)] = matrix
+    return out
+
+
+def _with_unknown(
+    found: CovarianceEstimates | None, known: BoolArray, models: Sequence[TraitModel]
+) -> CovarianceEstimates:
+    """Return estimates of all traits from those of the known ones."""
+    genetic, residual = (np.array([getattr(m.variances, part) for m in models]) for part in ("genetic", "residual"))
+    nothing = np.full((len(known), len(known)), np.nan)
+    if found is None:
+        plain = [Bent(np.diag(values), np.diag(values), 0.0, 0) for values in (genetic, residual)]
+        return CovarianceEstimates(plain[0], plain[1], np.diag(genetic), nothing, nothing.copy())
+
+    def all_of(part: Bent, variances: FloatArray) -> Bent:
+        matrix, estimates = (apart(values, known, variances) for values in (part.matrix, part.estimates))
+        return replace(part, matrix=matrix, estimates=estimates)
+
+    errors = [nothing.copy(), nothing.copy()]
+    for whole, own in zip(errors, (found.genetic_se, found.residual_se), strict=True):
+        whole[np.ix_(known, known)] = own
+    return CovarianceEstimates(
+        all_of(found.genetic, genetic),
+        all_of(found.residual, residual),
+        apart(found.predictive, known, genetic),
+        errors[0],
+        errors[1],
     )
 
 
@@ -185,7 +259,8 @@ def _share_no_records(coefficients: FloatArray) -> BoolArray:
     return np.asarray(coefficients[:, :, 1, 1] < 1e-9 * np.sqrt(np.outer(own, own)))
 
 
-def _number_of_vectors(cohort: Cohort) -> int:
+def number_of_vectors(cohort: Cohort) -> int:
+    """Return how many random vectors of each kind fit the records."""
     return int(np.clip(200_000 // max(len(cohort.records.animals), 1), _FEWEST_VECTORS, _MOST_VECTORS))
 
 

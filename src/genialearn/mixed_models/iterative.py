@@ -136,6 +136,7 @@ def fit_trait_models(
     heritabilities: Sequence[float | None],
     *,
     rng: np.random.Generator,
+    part: LowRank | None = None,
     probes: int | None = None,
     progress: Progress = _silent,
 ) -> IterativeFits:
@@ -151,6 +152,8 @@ def fit_trait_models(
         Given values, or None to estimate by REML, one a trait.
     rng
         Draws random vectors.
+    part
+        The dominant part of G, where it is known.
     probes
         How many a pattern of records gets for REML; None for a number that fits.
     progress
@@ -163,7 +166,7 @@ def fit_trait_models(
     ]
     traits = list(zip((f"trait {trait.name}" for trait in cohort.traits), columns, contrasts, strict=True))
     progress("dominant part of the relationships", 0.0)
-    part = dominant_part(kernel, RANK, rng=rng)
+    part = part or dominant_part(kernel, RANK, rng=rng)
     simple = [place for place, given in enumerate(heritabilities) if given is None and not columns[place].random]
     found = estimate_variances(
         kernel, [traits[place] for place in simple], rng=rng, part=part, probes=probes, progress=progress

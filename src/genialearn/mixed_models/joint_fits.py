@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from genialearn.cohorts import Cohort
 from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import Dense, RandomOperator
 from genialearn.mixed_models.adjustment import average_by_animal
+from genialearn.mixed_models.covariances import apart, estimate_covariances, informative, number_of_vectors, of_traits
+from genialearn.mixed_models.iterative import fit_trait_models
 from genialearn.mixed_models.joint import JointModel, JointSystem
 from genialearn.mixed_models.records import patterns
 
@@ -19,6 +22,9 @@ _FORMED, _BY_PRODUCTS = 1e-10, 1e-6
 
 _OUT_OF_FOLD = 1e-3
 """The same where it only serves to learn from: errors far below those of prediction."""
+
+_FEWER_VECTORS = 4
+"""Of the random vectors that covariances of all records take, one in so many serves those of a fold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,8 @@ class JointFits:
         S_g and S_e, shape (traits, traits).
     model
         The solution.
+    without
+        S_g and S_e as they are without the records of a fold, by fold; where none are known, those of all records.
     """
 
     cohort: Cohort
@@ -43,6 +51,7 @@ class JointFits:
     genetic: FloatArray
     residual: FloatArray
     model: JointModel
+    without: dict[int, tuple[FloatArray, FloatArray]] = field(default_factory=dict)
 
     @classmethod
     def solved(
@@ -76,11 +85,48 @@ class JointFits:
             What this leaves of the residual variances, shape (traits,).
         """
         roots = np.sqrt(residual_shares)
+        scale = np.outer(roots, roots)
         less = _with_values(self.cohort, self.cohort.records.values - corrections[self.cohort.record_rows])
-        return JointFits.solved(less, self.kernel, self.part, self.genetic, self.residual * np.outer(roots, roots))
+        solved = JointFits.solved(less, self.kernel, self.part, self.genetic, self.residual * scale)
+        without = {fold: (genetic, residual * scale) for fold, (genetic, residual) in self.without.items()}
+        return replace(solved, without=without)
+
+    def cross_fitted(self, folds: IntArray, heritabilities: Sequence[float], *, seed: int) -> JointFits:
+        """Return the same with covariances of each fold that its records had no part in.
+
+        Else what is chance in the covariances agrees with what is chance in the records that are left out, and
+        out-of-fold errors flatter the model of all traits.
+
+        Parameters
+        ----------
+        folds
+            Fold of each training animal, shape (animals,).
+        heritabilities
+            Of the single-trait models, kept, shape (traits,).
+        seed
+            Of the random vectors.
+        """
+        without = {}
+        for fold in np.unique(folds):
+            whole = _without_records(self.cohort, folds == fold)
+            known, rng = informative(whole), np.random.default_rng([seed, 3])
+            cohort, given = of_traits(whole, known), list(np.asarray(heritabilities)[known])
+            genetic, residual = np.empty((0, 0)), np.empty((0, 0))
+            if known.any():
+                models = fit_trait_models(cohort, self.kernel, given, rng=rng, part=self.part).models
+                vectors = max(number_of_vectors(cohort) // _FEWER_VECTORS, 2)
+                found = estimate_covariances(cohort, self.kernel, models, self.part, rng=rng, vectors=vectors)
+                genetic, residual = found.predictive, found.residual.matrix
+            without[int(fold)] = (
+                apart(genetic, known, np.diag(self.genetic)),
+                apart(residual, known, np.diag(self.residual)),
+            )
+        return replace(self, without=without)
 
     def out_of_fold_breeding_values(self, folds: IntArray) -> FloatArray:
-        """Return each animal's breeding values as if no animal of its fold had records, the covariances kept.
+        """Return each animal's breeding values as if no animal of its fold had records.
+
+        The covariances are those of `without`.
 
         A trait that only animals of one fold have records of keeps them.
 
@@ -97,7 +143,8 @@ class JointFits:
         for fold in np.unique(folds[folds >= 0]):
             inside = folds == fold
             cohort = _without_records(self.cohort, inside)
-            system = JointSystem(cohort, self.kernel, self.genetic, self.residual, self.part)
+            genetic, residual = self.without.get(int(fold), (self.genetic, self.residual))
+            system = JointSystem(cohort, self.kernel, genetic, residual, self.part)
             coefficients = system.solve(tolerance=_OUT_OF_FOLD).coefficients
             out[inside] = self.kernel.matmat(coefficients)[inside]
         return out

@@ -47,6 +47,9 @@ class AdditiveFit(Protocol):
             Fold of each training animal, shape (animals,).
         """
 
+    def cross_fitted(self, folds: IntArray) -> Self:
+        """Return the fit whose covariances between traits are, out of fold, of other animals' records too."""
+
     def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
         """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""
 
@@ -129,6 +132,10 @@ class SingleTraitFit:
         """Return None: each trait is by itself."""
         return None
 
+    def cross_fitted(self, folds: IntArray) -> SingleTraitFit:
+        """Return itself: there are no covariances between traits."""
+        return self
+
     def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
         """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""
         return adjusted_by_animal(self.fits.models, len(self.cohort))
@@ -198,6 +205,13 @@ class JointFit:
         effects = marker_effects_of(self.model, self.cohort, self.fits.kernel, dual_coefficients(self.singles))
         means = np.array([fitted.mean for fitted in self.singles.models])
         return Singly(means, self.singles.out_of_fold_breeding_values(folds), effects)
+
+    def cross_fitted(self, folds: IntArray) -> JointFit:
+        """Return the fit whose covariances between traits are, out of fold, of other animals' records too."""
+        if self.model.genetic_covariances is not None:
+            return self
+        fits = self.first.cross_fitted(folds, list(self.model.heritability_), seed=self.model.seed)
+        return replace(self, first=fits, fits=fits)
 
     def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
         """Return records without fixed effects plus their mean, NaN where there are none, and their weights."""

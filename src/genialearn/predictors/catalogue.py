@@ -84,6 +84,14 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         library="torch",
         extra="deep",
     ),
+    "super-learner": Entry(
+        "genialearn.predictors.super_learner",
+        "SuperLearner",
+        "stack",
+        "GBLUP stacked with gblup-multi, trees and a network, gated trait by trait",
+        library="torch",
+        extra="all",
+    ),
 }
 
 

@@ -21,8 +21,9 @@ from genialearn.relationships import GenomicRelationships
 class GBLUPMulti(GBLUP):
     """Multi-trait GBLUP: var(g) = S_g x G, residual covariances among the records of a row, any holes.
 
-    Variances come from single-trait REML, covariances from all pairs of traits, bent to be positive definite; then one
-    system of all traits gives the breeding values.
+    Variances come from single-trait REML, covariances from all pairs of traits, bent to be positive definite, genetic
+    correlations pulled towards 0 as far as they are uncertain (`mixed_models.bending.predictive`); then one system of
+    all traits gives the breeding values.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class GBLUPMulti(GBLUP):
     iterations_
         Products with the relationships that the joint solution took.
     notes_
-        How the covariances were bent.
+        How the estimated covariances were bent.
 
     References
     ----------
@@ -109,7 +110,7 @@ class GBLUPMulti(GBLUP):
             f"{result.largest_change:.1f} standard errors"
             for name, result in (("genetic", found.genetic), ("residual", found.residual))
         ]
-        return found.genetic.matrix, found.residual.matrix
+        return found.predictive, found.residual.matrix
 
 
 def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, coefficients: FloatArray) -> FloatArray:

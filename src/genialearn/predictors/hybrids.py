@@ -205,6 +205,8 @@ class Hybrid(Estimator):
         check_between("hybrid gate_level", self.gate_level, 0, 0.5)
 
     def _learn(self, first: AdditiveFit, folds: IntArray, families: StrArray) -> None:
+        if len(folds) < ENOUGH_ANIMALS:
+            first = first.cross_fitted(folds)
         evidence = _Evidence(*first.adjusted_by_animal(), folds, families)
         plain = last = self._plain(first, evidence)
         errors = evidence.records - plain.means - plain.values

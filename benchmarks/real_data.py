@@ -1,0 +1,176 @@
+"""What do models predict on real data, beside both GBLUPs?
+
+    python benchmarks/real_data.py DATA --out runs/real --set mice_hs --set wheat_htp --seed 1 --seed 2 --seed 3
+
+DATA holds folders with PLINK filesets and tables of phenotypes, as `SETS` names them. Each seed is a comparison of its
+own, 5-fold, with other folds and other random numbers of the models; a comparison that was interrupted goes on, and one
+that is there isn't repeated.
+
+Printed for each set, as markdown: r of each model with records free of fixed effects, mean of traits, folds and seeds;
+its difference to either GBLUP, with the standard error of folds that share training animals (Nadeau and Bengio 2003,
+Mach Learn 52:239); on how many traits the difference is above or below 0 by more than twice that; the slope b1;
+seconds of a seed. Then r by trait, mean of folds and seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genialearn.cohorts import CohortFiles
+from genialearn.experiments import compare, plan_comparison
+
+MODELS = ("gblup", "gblup-multi", "hybrid", "network", "network-residual", "dlgblup", "deepgblup", "lightgbm")
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Where a set is, and what of it is predicted.
+
+    Parameters
+    ----------
+    prefix, phenotypes
+        Fileset and table, within the set's folder.
+    traits
+        Columns; () for all that aren't in `left_out`.
+    fixed
+        Formula of fixed effects, whose columns are in the same table.
+    left_out
+        Columns that aren't traits.
+    """
+
+    prefix: str
+    phenotypes: str
+    traits: tuple[str, ...] = ()
+    fixed: str = ""
+    left_out: tuple[str, ...] = ()
+
+
+SETS = {
+    "mice_hs": DataSet(
+        "geno_bglr1814",
+        "pheno_bglr1814.tsv",
+        (
+            "Biochem.ALP",
+            "Biochem.Albumin",
+            "Biochem.Calcium",
+            "Biochem.Glucose",
+            "Biochem.HDL",
+            "Biochem.Tot.Cholesterol",
+            "Biochem.Triglycerides",
+            "Biochem.Urea",
+            "Obesity.BMI",
+            "Obesity.BodyLength",
+        ),
+        "C(GENDER)",
+    ),
+    "soynam": DataSet("geno", "pheno.tsv", ("height", "R8", "lodging", "yield", "protein", "oil", "size")),
+    "rice44k_hdra": DataSet("geno", "pheno.tsv", left_out=("NSFTV.ID",)),
+    "wheat_htp": DataSet("geno", "pheno.tsv", ("GY_E1", "GY_E2", "GY_E3", "GY_E4")),
+    "pine_loblolly": DataSet("geno", "pheno.tsv", ("DBH_Adj",)),
+    "pig_msuprp": DataSet("geno", "pheno.tsv", ("ph_24h", "temp_24h", "driploss", "car_wt"), "C(sex)"),
+}
+
+
+def main() -> None:
+    arguments = parse()
+    for name in arguments.set or list(SETS):
+        runs = [run_of(arguments, name, seed) for seed in arguments.seed or [1, 2, 3]]
+        folds = pd.concat([by_fold(run, seed) for seed, run in enumerate(runs)])
+        costs = pd.concat([pd.read_table(run / "costs.tsv") for run in runs])
+        print(f"\n## {name}: {folds['trait'].nunique()} traits, {len(runs)} seeds\n")
+        print(summary(folds, costs.groupby("model")["wall_s"].sum() / len(runs)))
+        print(traits(folds))
+
+
+def run_of(arguments: argparse.Namespace, name: str, seed: int) -> Path:
+    """Return the folder of one comparison; it is made where it isn't there."""
+    run: Path = arguments.out / f"{name}-{seed}"
+    if not (run / "scores.tsv").exists():
+        cohort = cohort_files(arguments.data / name, SETS[name], arguments.out / f"cohort-{name}")
+        models = arguments.model or [model for model in MODELS if not (model == "gblup-multi" and one_trait(name))]
+        split = f"kfold:{FOLDS}"
+        compare(plan_comparison(cohort, models=models, split=split, seed=seed, threads=arguments.threads), run)
+    return run
+
+
+def one_trait(name: str) -> bool:
+    return len(SETS[name].traits) == 1
+
+
+def cohort_files(folder: Path, data: DataSet, out: Path) -> CohortFiles:
+    """Return the files of a set: its own genotypes, and its traits and covariates in tables beside the results."""
+    out.mkdir(parents=True, exist_ok=True)
+    table = pd.read_table(folder / data.phenotypes, dtype={"id": str})
+    traits = list(data.traits) or [column for column in table if column not in {"id", *data.left_out}]
+    table[["id", *traits]].to_csv(out / "traits.tsv", sep="\t", index=False, na_rep="NA")
+    covariates = None
+    if data.fixed:
+        covariates = out / "covariates.tsv"
+        table[["id", data.fixed.removeprefix("C(").removesuffix(")")]].to_csv(
+            covariates, sep="\t", index=False, na_rep="NA"
+        )
+    return CohortFiles(
+        bfile=folder / data.prefix, traits=out / "traits.tsv", covariates=covariates, fixed=data.fixed or None
+    )
+
+
+def by_fold(run: Path, seed: int) -> pd.DataFrame:
+    """Return `seed split trait model r b1`, one row a fold, trait and model."""
+    scores = pd.read_table(run / "scores.tsv").query("split != 'all' and metric in ['r', 'b1']")
+    wide = scores.pivot_table(index=["split", "trait", "model"], columns="metric", values="estimate").reset_index()
+    return wide.assign(seed=seed)
+
+
+def summary(folds: pd.DataFrame, seconds: pd.Series[float]) -> str:
+    references = [name for name in ("gblup", "gblup-multi") if name in set(folds["model"])]
+    head = ["model", "r", *(f"to {name} (SE); traits up, down" for name in references), "b1", "seconds"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    wide = folds.pivot_table(index=["seed", "split", "trait"], columns="model", values="r")
+    for model in [name for name in MODELS if name in wide]:
+        cells = [f"{wide[model].mean():.3f}"]
+        for reference in references:
+            difference = wide[model] - wide[reference]
+            mean, error = mean_and_error(difference.groupby(["seed", "split"]).mean())
+            by_trait = [mean_and_error(part) for _, part in difference.groupby("trait")]
+            up, down = (sum(sign * value > 2 * se for value, se in by_trait) for sign in (1, -1))
+            cells.append("" if model == reference else f"{mean:+.3f} ({error:.3f}); {up}, {down}")
+        b1 = folds.loc[folds["model"] == model, "b1"].median()
+        lines.append(f"| {model} | " + " | ".join([*cells, f"{b1:.2f}", f"{seconds[model]:.0f}"]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def mean_and_error(differences: pd.Series[float]) -> tuple[float, float]:
+    """Return the mean of folds, and its standard error where training animals are shared."""
+    known = differences.dropna()
+    share = 1 / len(known) + 1 / (FOLDS - 1)
+    return float(known.mean()), float(np.sqrt(known.var(ddof=1) * share))
+
+
+def traits(folds: pd.DataFrame) -> str:
+    wide = folds.pivot_table(index="trait", columns="model", values="r")
+    models = [name for name in MODELS if name in wide]
+    lines = ["| trait | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|"]
+    for trait, row in wide.iterrows():
+        lines.append(f"| {trait} | " + " | ".join(f"{row[model]:.3f}" for model in models) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", action="append", choices=list(SETS))
+    parser.add_argument("--seed", type=int, action="append")
+    parser.add_argument("--model", action="append")
+    parser.add_argument("--threads", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

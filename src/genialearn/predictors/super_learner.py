@@ -1,0 +1,265 @@
+"""Models stacked on GBLUP: out-of-fold predictions tell how much of each is worth adding, trait by trait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from scipy.optimize import nnls
+
+from genialearn._arrays import BoolArray, FloatArray, IntArray
+from genialearn._checks import check_at_least, check_between, check_known
+from genialearn.cohorts import Cohort
+from genialearn.contracts import Predictor
+from genialearn.errors import NotFittedError, SettingError
+from genialearn.estimator import Estimator
+from genialearn.mixed_models.covariances import informative, of_traits
+from genialearn.mixed_models.fits import TraitFits, adjusted_by_animal
+from genialearn.predictors.catalogue import CATALOGUE
+from genialearn.predictors.gates import gate_notes, gates
+from genialearn.predictors.gblup import GBLUP, within_bounds
+from genialearn.validation.splits import blocks
+
+Members = Sequence[str] | Mapping[str, Mapping[str, Any]]
+
+_USUAL = ("gblup-multi", "lightgbm", "network")
+"""Members unless others are given."""
+
+_FIRM = 1e3
+"""Weight of the equation that all shares add up to 1, beside equations of unit length."""
+
+
+class SuperLearner(Estimator):
+    """GBLUP, and of other models what out-of-fold predictions prove to be worth adding.
+
+    1. Training animals are divided into folds. Each model predicts every fold from the others.
+    2. Of each trait, the records are regressed on these predictions by least squares, with shares of the models that
+       are not negative and add up to 1, GBLUP's among them (Breiman 1996).
+    3. Shares that other folds told give each animal the change from GBLUP that was not learned from its own record. The
+       regression of GBLUP's out-of-fold errors on these changes gives each trait's gate, from 0 (pure GBLUP) to 1, and
+       0 unless it is significant, corrected for all traits.
+    4. All models are fitted again on all training animals.
+
+    It costs as many fits of each model as there are folds, and one more.
+
+    Parameters
+    ----------
+    members
+        Names of models in the catalogue, or their settings by name: {"lightgbm": {"leaves": 8}, "network": {}}; None:
+        gblup-multi (of several traits without random effects beside breeding values), lightgbm and network.
+    heritability, relationships, solver
+        Of the GBLUP, as in `GBLUP`.
+    folds
+        How many parts the training animals are divided into.
+    gate_level
+        Probability that any gate opens where no change is worth anything; sires' families count as dependent.
+    threads
+        Of the members; 0 for all cores.
+    seed
+        Of folds and members.
+
+    Attributes
+    ----------
+    shares_
+        Of each member in each trait, before the gates; what they leave to 1 is GBLUP's, shape (members, traits).
+    gate_
+        Share of the change that is added, shape (traits,).
+    base_, members_
+        The fitted GBLUP, which `heritability_` and `heritability_se_` are of, and the fitted members by name.
+    notes_
+        Which gates are open, and shares there.
+
+    References
+    ----------
+    Wolpert 1992, Neural Netw 5:241; Breiman 1996, Mach Learn 24:49; van der Laan, Polley and Hubbard 2007, Stat Appl
+    Genet Mol Biol 6:25.
+    """
+
+    def __init__(
+        self,
+        *,
+        members: Members | None = None,
+        heritability: float | list[float] | None = None,
+        relationships: str = "vanraden1",
+        solver: str = "auto",
+        folds: int = 5,
+        gate_level: float = 0.05,
+        threads: int = 0,
+        seed: int = 1,
+    ) -> None:
+        self.members = members
+        self.heritability = heritability
+        self.relationships = relationships
+        self.solver = solver
+        self.folds = folds
+        self.gate_level = gate_level
+        self.threads = threads
+        self.seed = seed
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """The parts of a cohort that any of the models uses beside records."""
+        return frozenset({"genotypes"}).union(*(member.requires for member in self._unfitted().values()))
+
+    def fit(self, cohort: Cohort) -> Self:
+        """Fit GBLUP and all members, on all training animals and without each fold."""
+        check_at_least("super-learner folds", self.folds, 3)
+        check_between("super-learner gate_level", self.gate_level, 0, 0.5)
+        cohort = cohort.canonical()
+        unfitted = self._unfitted(cohort)  # before anything is fitted: a member may be unknown
+        self.base_ = GBLUP(
+            heritability=self.heritability, relationships=self.relationships, solver=self.solver, seed=self.seed
+        )
+        fits = self.base_.fit_traits(cohort)
+        self.heritability_, self.heritability_se_ = self.base_.heritability_, self.base_.heritability_se_
+        self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
+        self._learn_shares(cohort, fits, unfitted)
+        opened = self.gate_.any()
+        self.members_ = {name: member.fit(cohort) for name, member in unfitted.items()} if opened else {}
+        names = [trait.name for trait in cohort.traits]
+        self.notes_ = self.base_.notes_ + gate_notes(names, self.gate_) + self._share_notes(names, list(unfitted))
+        return self
+
+    def _learn_shares(self, cohort: Cohort, fits: TraitFits, members: dict[str, Predictor]) -> None:
+        """Set `shares_` and `gate_`."""
+        records, weights = adjusted_by_animal(fits.models, len(cohort))
+        folds = spread_folds(weights > 0, self.folds, seed=self.seed)
+        plain = self.base_.mean_ + fits.out_of_fold_breeding_values(folds)
+        errors = records - plain
+        others = np.stack([self._out_of_fold(member, cohort, folds) for member in members.values()])
+        changes = np.nan_to_num(others - plain)
+        changed = np.empty_like(plain)
+        for fold in range(self.folds):
+            outside, inside = folds != fold, folds == fold
+            shares = _shares(errors[outside], changes[:, outside], weights[outside])
+            changed[inside] = _combined(shares, changes[:, inside])
+        self.shares_ = _shares(errors, changes, weights)
+        self.gate_ = gates(errors, changed, weights, self.gate_level, blocks=blocks(cohort))
+
+    def _unfitted(self, cohort: Cohort | None = None) -> dict[str, Predictor]:
+        """Return the members by name; those by default as far as they fit the cohort."""
+        given = {name: {} for name in _USUAL} if self.members is None else _by_name(self.members)
+        if self.members is None and cohort is not None and not _fits_jointly(cohort):
+            del given["gblup-multi"]
+        if not given or "super-learner" in given:
+            found = "its own" if given else "none"
+            raise SettingError("super-learner members", expected="names of other models", found=found)
+        common = {"seed": self.seed, "threads": self.threads}
+        return {
+            name: CATALOGUE[check_known("super-learner members", name, CATALOGUE)].make(f"model {name}", own, common)
+            for name, own in given.items()
+        }
+
+    def _out_of_fold(self, member: Predictor, cohort: Cohort, folds: IntArray) -> FloatArray:
+        """Return what a member predicts of each fold from the others, shape (animals, traits).
+
+        NaN in traits that have too few records without one of the folds.
+        """
+        parts = [cohort.select(np.flatnonzero(folds != fold)) for fold in range(self.folds)]
+        known = np.all([informative(part) for part in parts], axis=0)
+        out = np.full((len(cohort), len(known)), np.nan)
+        for fold, part in enumerate(parts if known.any() else []):
+            inside = np.flatnonzero(folds == fold)
+            fitted = member.fit(part if known.all() else of_traits(part, known))
+            out[np.ix_(inside, np.flatnonzero(known))] = fitted.predict(cohort.select(inside))
+        return out
+
+    def _share_notes(self, traits: list[str], members: list[str]) -> list[str]:
+        notes = []
+        for place in np.flatnonzero(self.gate_):
+            shares = zip(members, self.shares_[:, place], strict=True)
+            parts = ", ".join(f"{name} {share:.2f}" for name, share in shares if share > 0)
+            notes.append(f"{traits[place]}: {parts}, gblup {1 - self.shares_[:, place].sum():.2f}")
+        return notes
+
+    def predict(self, cohort: Cohort) -> FloatArray:
+        """Return mean plus genetic value, shape (animals, traits); of a binary trait within 0 and 1."""
+        if not hasattr(self, "gate_"):
+            raise NotFittedError("super-learner", expected="fit before predict", found="a model that saw no data")
+        plain = self.base_.mean_ + self.base_.breeding_values(cohort)
+        if self.gate_.any():
+            changes = np.stack([member.predict(cohort) for member in self.members_.values()]) - plain
+            plain = plain + self.gate_ * _combined(self.shares_, changes)
+        return within_bounds(plain, self.binary_)
+
+
+def _by_name(members: Members) -> dict[str, Mapping[str, Any]]:
+    return dict(members) if isinstance(members, Mapping) else {name: {} for name in members}
+
+
+def _fits_jointly(cohort: Cohort) -> bool:
+    return len(cohort.traits) > 1 and not any(trait.random for trait in cohort.traits)
+
+
+def _combined(shares: FloatArray, changes: FloatArray) -> FloatArray:
+    """Return the sum of members' changes (members, animals, traits) times their shares (members, traits)."""
+    return np.asarray(np.einsum("mt,mat->at", shares, changes))
+
+
+def _shares(errors: FloatArray, changes: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the share of each member in each trait, shape (members, traits).
+
+    Parameters
+    ----------
+    errors
+        Of GBLUP, NaN without record, shape (animals, traits).
+    changes
+        From GBLUP to each member, shape (members, animals, traits).
+    weights
+        Precision of the records, shape (animals, traits).
+    """
+    n_members, _, n_traits = changes.shape
+    out = np.zeros((n_members, n_traits))
+    for trait in range(n_traits):
+        known = weights[:, trait] > 0
+        if known.any():
+            out[:, trait] = convex_shares(errors[known, trait], changes[:, known, trait].T, weights[known, trait])
+    return out
+
+
+def convex_shares(errors: FloatArray, changes: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return shares s of changes D that minimise sum w (e - D s)^2, none negative, their sum at most 1.
+
+    Means are free: a change of all animals alike is nobody's merit. What is left to 1 is the share of a further change
+    of 0; that all add up to 1 is an equation of large weight (Lawson and Hanson 1974, Solving Least Squares Problems,
+    chapter 22).
+
+    Parameters
+    ----------
+    errors
+        e, shape (animals,).
+    changes
+        D, shape (animals, members).
+    weights
+        w, shape (animals,).
+    """
+    w = weights / weights.sum()
+    roots = np.sqrt(w)
+    x, y = (roots[:, None] * (changes - w @ changes)), roots * (errors - w @ errors)
+    length = float(np.sqrt(np.sum(x**2)))
+    if not length > 0:
+        return np.zeros(changes.shape[1])
+    equations = np.vstack([np.column_stack([x / length, np.zeros(len(x))]), np.full(x.shape[1] + 1, _FIRM)])
+    found = nnls(equations, np.append(y / length, _FIRM))[0][:-1]
+    return np.asarray(found / max(float(found.sum()), 1.0))
+
+
+def spread_folds(recorded: BoolArray, folds: int, *, seed: int) -> IntArray:
+    """Return a random fold of each animal; those with records of the rarest traits are dealt out first, over all folds.
+
+    Parameters
+    ----------
+    recorded
+        Which animals have a record of which trait, shape (animals, traits).
+    folds
+        How many.
+    seed
+        Of the order of equals.
+    """
+    counts = recorded.sum(axis=0)
+    rarest = np.where(recorded, counts, len(recorded) + 1).min(axis=1)
+    order = np.lexsort((np.random.default_rng(seed).permutation(len(recorded)), rarest))
+    out = np.empty(len(recorded), dtype=np.int64)
+    out[order] = np.arange(len(recorded)) % folds
+    return out

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from cohorts_for_tests import TRAIT_NAMES, family_cohort, with_values
+from genialearn._arrays import FloatArray
+from genialearn.cohorts import Cohort
+from genialearn.entry import Entry
+from genialearn.errors import SettingError
+from genialearn.mixed_models.fits import adjusted_by_animal
+from genialearn.predictors.catalogue import CATALOGUE
+from genialearn.predictors.gblup import GBLUP
+from genialearn.predictors.super_learner import SuperLearner, convex_shares, spread_folds
+
+MILK, STATURE = 0, 2
+
+
+class Knowing:
+    """Predicts the true value of one trait, of others what GBLUP does."""
+
+    requires = frozenset({"genotypes"})
+    truth: ClassVar[dict[str, float]] = {}
+    trained: ClassVar[list[frozenset[str]]] = []
+
+    def fit(self, cohort: Cohort) -> Self:
+        Knowing.trained.append(frozenset(cohort.animals))
+        self.plain = GBLUP(heritability=0.4).fit(cohort)
+        return self
+
+    def predict(self, cohort: Cohort) -> FloatArray:
+        assert not Knowing.trained[-1] & set(cohort.animals) or len(Knowing.trained) > 3
+        out = self.plain.predict(cohort)
+        if out.shape[1] < len(TRAIT_NAMES):
+            return out
+        out[:, STATURE] = [Knowing.truth[animal] for animal in cohort.animals]
+        return out
+
+
+class Chance(Knowing):
+    """Predicts noise, the same for the same animal."""
+
+    def predict(self, cohort: Cohort) -> FloatArray:
+        return np.array([np.random.default_rng(int(a[3:])).normal(size=len(TRAIT_NAMES)) for a in cohort.animals])
+
+
+@pytest.fixture(autouse=True)
+def members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name models of this file, of which the first knows what stature really is."""
+    for name, attribute in (("knowing", "Knowing"), ("chance", "Chance")):
+        monkeypatch.setitem(CATALOGUE, name, Entry(__name__, attribute, "test", "for tests"))  # type: ignore[arg-type]
+    cohort = family_cohort().canonical()
+    value = GBLUP(heritability=0.6).fit(cohort)
+    records = adjusted_by_animal(value.models_, len(cohort))[0][:, STATURE]
+    known = np.where(np.isfinite(records), records, value.predict(cohort)[:, STATURE])
+    Knowing.truth = dict(zip(cohort.animals, known, strict=True))
+    Knowing.trained = []
+
+
+def fitted(members: Any) -> SuperLearner:
+    return SuperLearner(members=members, folds=3).fit(family_cohort())
+
+
+def test_a_member_that_knows_more_is_added_where_it_does() -> None:
+    model = fitted(["knowing", "chance"])
+
+    assert model.gate_[STATURE] > 0.8
+    assert model.shares_[0, STATURE] > 0.8
+    assert model.shares_[1, STATURE] < 0.2
+    np.testing.assert_array_equal(np.delete(model.gate_, STATURE), 0.0)
+    assert any(note.startswith("stature: knowing") for note in model.notes_)
+
+
+def test_predictions_are_gblup_and_the_gated_shares_of_changes() -> None:
+    model, cohort = fitted(["knowing", "chance"]), family_cohort()
+    plain = model.base_.mean_ + model.base_.breeding_values(cohort)
+    expected = plain.copy()
+    for share, member in zip(model.shares_, model.members_.values(), strict=True):
+        expected += model.gate_ * share * (member.predict(cohort) - plain)
+
+    np.testing.assert_allclose(model.predict(cohort)[:, :4], expected[:, :4])
+
+
+def test_members_that_only_guess_leave_gblup() -> None:
+    model, cohort = fitted(["chance"]), family_cohort()
+
+    assert not model.gate_.any()
+    assert model.members_ == {}
+    np.testing.assert_array_equal(model.predict(cohort), GBLUP().fit(cohort).predict(cohort))
+
+
+def test_no_animal_is_predicted_by_a_model_that_saw_it() -> None:
+    fitted(["knowing"])
+    left_out = [set(family_cohort().animals) - trained for trained in Knowing.trained]
+
+    assert [len(animals) for animals in left_out] == [50, 50, 50, 0]
+    assert len(set.union(*left_out)) == 150
+
+
+def test_a_trait_with_too_few_records_for_folds_keeps_to_gblup() -> None:
+    cohort = family_cohort()
+    values = cohort.records.values.copy()
+    values[np.random.default_rng(1).permutation(len(cohort))[14:], STATURE] = np.nan
+    model = SuperLearner(members=["knowing"], folds=3).fit(with_values(cohort, values))
+
+    assert not model.gate_.any()
+
+
+def test_settings_of_members_are_theirs() -> None:
+    model = SuperLearner(members={"lightgbm": {"leaves": 8}, "gblup-multi": {}}, seed=3)
+
+    assert model._unfitted()["lightgbm"].leaves == 8  # type: ignore[attr-defined]
+    assert model._unfitted()["lightgbm"].seed == 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([], "^super-learner members: expected names of other models, found none"),
+        (["super-learner"], "^super-learner members: expected names of other models, found its own"),
+        (["lightgbn"], "^super-learner members: expected a known name, found 'lightgbn'. Did you mean lightgbm"),
+        ({"lightgbm": {"leafs": 1}}, "^setting of model lightgbm: expected a known name, found 'leafs'"),
+    ],
+)
+def test_members_that_there_are_not(members: Any, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        fitted(members)
+
+
+def drawn(seed: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    rng = np.random.default_rng(seed)
+    changes = rng.normal(size=(200, 3)) + rng.normal(size=(200, 1))
+    return 0.5 * changes[:, 0] + 0.2 * changes[:, 1] + rng.normal(size=200) + 3, changes, rng.uniform(0.5, 2, 200)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("scale", [0.5, 3.0])
+def test_shares_are_the_best_ones_within_their_bounds(seed: int, scale: float) -> None:
+    errors, changes, weights = drawn(seed)
+    errors = scale * errors
+
+    def loss(shares: FloatArray) -> float:
+        left = errors - changes @ shares
+        left = left - np.average(left, weights=weights)
+        return float(weights @ left**2)
+
+    bounds, limit = [(0, 1)] * 3, {"type": "ineq", "fun": lambda shares: 1 - shares.sum()}
+    expected = minimize(loss, np.full(3, 0.2), bounds=bounds, constraints=limit, method="SLSQP", tol=1e-12).x
+    found = convex_shares(errors, changes, weights)
+
+    assert found.min() >= 0
+    assert found.sum() <= 1 + 1e-9
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_shares_of_changes_of_0_are_0() -> None:
+    np.testing.assert_array_equal(convex_shares(np.arange(5.0), np.zeros((5, 2)), np.ones(5)), [0, 0])
+
+
+def test_records_of_a_rare_trait_are_in_many_folds() -> None:
+    recorded = np.ones((100, 2), dtype=bool)
+    recorded[5:, 1] = False
+    folds = spread_folds(recorded, 5, seed=1)
+
+    assert sorted(folds[:5]) == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(np.bincount(folds), [20] * 5)
