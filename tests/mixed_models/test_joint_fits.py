@@ -48,7 +48,7 @@ def test_out_of_fold_values_are_those_of_models_without_the_fold(formed: bool) -
         model = JointFits.solved(cohort, fits.kernel, fits.part, GENETIC, RESIDUAL).model
         expected = fits.kernel.matmat(model.coefficients)
 
-        np.testing.assert_allclose(out[folds == fold], expected[folds == fold], atol=5e-3)
+        np.testing.assert_allclose(out[folds == fold], expected[folds == fold], atol=1e-2)
 
 
 def test_animals_of_a_negative_fold_are_not_asked_for() -> None:
@@ -105,8 +105,8 @@ def test_out_of_fold_values_are_of_the_covariances_of_their_fold() -> None:
     found = replace(fits, without={1: other}).out_of_fold_breeding_values(folds)
     expected = JointFits.solved(fits.cohort, fits.kernel, fits.part, *other).out_of_fold_breeding_values(folds)
 
-    np.testing.assert_allclose(found[folds == 1], expected[folds == 1])
-    np.testing.assert_allclose(found[folds != 1], fits.out_of_fold_breeding_values(folds)[folds != 1])
+    np.testing.assert_allclose(found[folds == 1], expected[folds == 1], atol=1e-2)
+    np.testing.assert_allclose(found[folds != 1], fits.out_of_fold_breeding_values(folds)[folds != 1], atol=1e-12)
 
 
 def test_corrected_keeps_covariances_of_folds() -> None:

@@ -170,6 +170,8 @@ class JointModel:
         Weighted average of the fixed part over a trait's records, shape (traits,).
     iterations
         Products that the solution took.
+    whitened
+        The solution of the whitened system, from which another one may start, shape (records, traits).
     """
 
     coefficients: FloatArray
@@ -177,6 +179,7 @@ class JointModel:
     fixed_names: list[tuple[str, ...]]
     means: FloatArray
     iterations: int
+    whitened: FloatArray
 
 
 class JointSystem:
@@ -278,8 +281,19 @@ class JointSystem:
         outer = self._factor @ (solved @ self._root_genetic.T)
         return self._fixed.remove(values - self._whitening.times(self._animals @ outer))
 
-    def solve(self, *, tolerance: float = 1e-6, max_iterations: int = 500) -> JointModel:
+    def solve(
+        self, *, tolerance: float = 1e-6, max_iterations: int = 500, start: FloatArray | None = None
+    ) -> JointModel:
         """Return the solution.
+
+        Parameters
+        ----------
+        tolerance
+            Of the residual, relative to the whitened records.
+        max_iterations
+            More than these are an error.
+        start
+            `JointModel.whitened` of a system of nearly the same records.
 
         Raises
         ------
@@ -287,15 +301,19 @@ class JointSystem:
             Where it isn't reached.
         """
         right = self._fixed.remove(self._whitening.times(self._values))
+        if start is not None:
+            start = self._fixed.remove(np.where(self._root_weights > 0, start, 0.0))
         solution = conjugate_gradients(
             self._product,
             right,
             precondition=self._precondition,
+            start=start,
             groups=np.zeros(right.shape[1], dtype=np.int64),
             tolerance=tolerance,
             max_iterations=max_iterations,
         )
-        solved = self._whitening.times_transposed(solution.checked("breeding values of all traits"))
+        whitened = solution.checked("breeding values of all traits")
+        solved = self._whitening.times_transposed(whitened)
         fixed_part = self._values - self.covariance_times(solved)
         fixed = [
             first + unit * pattern.projection.coefficients((pattern.root_weights * part)[:, None])[:, 0]
@@ -309,7 +327,8 @@ class JointSystem:
         ]
         names = [pattern.effects.names for pattern in self._patterns]
         coefficients = self._animals.T @ solved @ self._genetic * self._units
-        return JointModel(np.asarray(coefficients), fixed, names, np.array(means), int(solution.iterations.max()))
+        iterations = int(solution.iterations.max())
+        return JointModel(np.asarray(coefficients), fixed, names, np.array(means), iterations, whitened)
 
     def _fixed_parts(self, values: FloatArray) -> list[FloatArray]:
         """Return each trait's own records of an array (records, traits)."""
