@@ -301,3 +301,23 @@ def test_that_debug_shows_the_traceback_and_keeps_the_exit_code(genialearn: Call
     assert 3 == answer.code
     assert answer.err.startswith("Traceback (most recent call last):\n")
     assert answer.err.splitlines()[-1].startswith("error: nowhere: expected a cohort folder, found nothing. ")
+
+
+def test_compare_takes_settings_of_a_model(compare_once: Callable[..., object], tmp_path: Path) -> None:
+    asked = "gblup:relationships=vanraden2,heritability=.5"
+    answer = compare_once("--model", asked, "--quiet")
+    scores = pd.read_table(tmp_path / "run" / "scores.tsv").query("metric == 'r' and split == 'all'")
+    wide = scores.pivot_table(index="trait", columns="model", values="estimate")
+
+    assert (0, "") == (answer.code, answer.err)
+    assert ["gblup", asked] == sorted(wide)
+    assert (wide["gblup"] - wide[asked]).abs().max() > 1e-3
+
+
+def test_a_setting_that_a_model_has_not_is_said_before_anything_runs(compare_once: Callable[..., object]) -> None:
+    answer = compare_once("--model", "gblup:relationship=vanraden2")
+
+    assert answer.code != 0
+    assert (
+        "setting of model gblup: expected a known name, found 'relationship'. Did you mean relationships" in answer.err
+    )

@@ -42,3 +42,33 @@ class TestMakePredictor:
     def test_an_unknown_model(self) -> None:
         with pytest.raises(SettingError, match=r"^model: expected a known name, found 'gblub'\. Did you mean gblup\?$"):
             make_predictor("gblub")
+
+    @pytest.mark.parametrize(
+        ("asked", "settings"),
+        [
+            ("gblup:relationships=vanraden2", {"relationships": "vanraden2"}),
+            ("gblup:heritability=0.3, blend=.1", {"heritability": 0.3, "blend": 0.1}),
+            ("hybrid:backfit=False,heritability=[.1, .2],degree=3", {"backfit": False, "heritability": [0.1, 0.2]}),
+            ("super-learner:members={'lightgbm': {'leaves': 8}, 'gblup-multi': {}},folds=4", {"folds": 4}),
+            ("gblup:seed=9,heritability=None", {"seed": 9, "heritability": None}),
+        ],
+    )
+    def test_settings_may_follow_a_name(self, asked: str, settings: dict[str, object]) -> None:
+        found = make_predictor(asked, seed=7).get_params()  # type: ignore[attr-defined]
+
+        assert {name: found[name] for name in settings} == settings
+        assert found["seed"] == settings.get("seed", 7)
+
+    @pytest.mark.parametrize(
+        ("asked", "message"),
+        [
+            ("gblup:blend", "^model gblup: expected SETTING=VALUE,... after the colon, found 'blend'"),
+            ("gblup:blend=", "^model gblup: expected SETTING=VALUE,... after the colon, found 'blend='"),
+            ("gblup:solver=../x", "^model gblup: expected SETTING=VALUE,... after the colon, found 'solver=../x'"),
+            ("gblup:blond=1", "^setting of model gblup: expected a known name, found 'blond'. Did you mean blend"),
+            ("gblub:blend=1", "^model: expected a known name, found 'gblub'"),
+        ],
+    )
+    def test_settings_that_there_are_not(self, asked: str, message: str) -> None:
+        with pytest.raises(SettingError, match=message):
+            make_predictor(asked)

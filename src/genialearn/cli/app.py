@@ -50,7 +50,8 @@ Models = Annotated[
     list[str] | None,
     typer.Option(
         "--model", metavar="NAME", show_default=False,
-        help=f"Model to compare with gblup; repeat for more. {_SUMMARIES}. Default: {', '.join(DEFAULT_MODELS)}.",
+        help="Model to compare with gblup; repeat for more. Settings may follow, as in network:body=local,width=32. "
+        f"{_SUMMARIES}. Default: {', '.join(DEFAULT_MODELS)}.",
     ),
 ]  # fmt: skip
 Split = Annotated[

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from genialearn._arrays import FloatArray
-from genialearn._checks import check_at_least, check_known
+from genialearn._checks import check_at_least
 from genialearn.cohorts import Cohort, CohortFiles, Reconciliation, read_cohort, read_truth
 from genialearn.errors import AlignmentError, MissingExtraError, SettingError
 from genialearn.experiments.cell import run_splits
@@ -24,7 +24,7 @@ from genialearn.experiments.runs import CellKey
 from genialearn.mixed_models.memory import Sizes
 from genialearn.mixed_models.records import patterns
 from genialearn.mixed_models.solvers import choose_solver
-from genialearn.predictors import CATALOGUE, REFERENCE
+from genialearn.predictors import REFERENCE, entry_of, make_predictor
 from genialearn.predictors.gblup_multi import refuse_random_effects
 from genialearn.records import design
 from genialearn.validation.splits import Split, SplitScheme
@@ -82,7 +82,7 @@ class Plan:
     def memory_gib(self) -> float:
         """About how much memory the largest cell needs, that of GBLUP on all records among them."""
         sizes, solver = Sizes.of(self.cohort, patterns(self.cohort)), choose_solver(self.cohort)
-        return max(model_bytes(sizes, solver, model) for model in {REFERENCE, *self.models}) / 2**30
+        return max(model_bytes(sizes, solver, entry_of(model)[0]) for model in {REFERENCE, *self.models}) / 2**30
 
     @property
     def available_memory_gib(self) -> float:
@@ -100,7 +100,8 @@ def plan_comparison(
     files
         The cohort's files.
     models
-        Names from the catalogue; the reference `gblup` is always added, and always first.
+        Names from the catalogue, which settings may follow, as in `make_predictor`; the reference `gblup` is always
+        added, and always first.
     split
         A scheme such as "forward:0.2".
     seed
@@ -152,15 +153,16 @@ def _settings(files: CohortFiles, *, models: Sequence[str], split: str, seed: in
 
 def _checked_models(models: Iterable[str]) -> list[str]:
     for name in models:
-        check_installed(check_known("model", name, CATALOGUE))
+        check_installed(name)
+        make_predictor(name)  # its settings are known before anything runs
     return list(dict.fromkeys([REFERENCE, *models]))
 
 
 def check_installed(model: str) -> None:
     """Raise `MissingExtraError` where the library of a model of the catalogue isn't there."""
-    library = CATALOGUE[model].library
-    if library and importlib.util.find_spec(library) is None:
-        raise MissingExtraError.for_extra(library, CATALOGUE[model].extra, f"model {model}")
+    name, entry = entry_of(model)
+    if entry.library and importlib.util.find_spec(entry.library) is None:
+        raise MissingExtraError.for_extra(entry.library, entry.extra, f"model {name}")
 
 
 def _check_formulas(cohort: Cohort) -> None:
@@ -174,8 +176,8 @@ def _check_formulas(cohort: Cohort) -> None:
 
 def _check_models_fit(cohort: Cohort, models: Iterable[str]) -> None:
     """Raise `SettingError` where a model needs what the cohort hasn't got, or can't take what it has."""
-    for name in models:
-        if CATALOGUE[name].family == "pedigree" and cohort.pedigree is None:
+    for name, entry in map(entry_of, models):
+        if entry.family == "pedigree" and cohort.pedigree is None:
             raise SettingError(
                 f"model {name}",
                 expected="a pedigree",

@@ -24,7 +24,7 @@ from genialearn.experiments.runs import CellKey, RunFolder
 from genialearn.experiments.selection_cell import COLUMNS, CONTROLS, PROGRAM, label_of
 from genialearn.experiments.selection_design import SelectionDesign
 from genialearn.experiments.selection_memory import selection_memory
-from genialearn.predictors import CATALOGUE, REFERENCE
+from genialearn.predictors import CATALOGUE, REFERENCE, entry_of, make_predictor
 
 KIND = "select"
 SELECTION, GAIN = "selection.tsv", "gain.tsv"
@@ -132,14 +132,15 @@ def select(
 
 def _checked_models(models: Sequence[str]) -> list[str]:
     for name in models:
-        if check_known("model", name, (*CATALOGUE, *CONTROLS)) not in CONTROLS:
+        if check_known("model", name.partition(":")[0], (*CATALOGUE, *CONTROLS)) not in CONTROLS:
             _refuse_pedigree_model(name)
             check_installed(name)
+            make_predictor(name)
     return list(dict.fromkeys(models or (REFERENCE,)))
 
 
 def _refuse_pedigree_model(name: str) -> None:
-    if CATALOGUE[name].family == "pedigree":
+    if entry_of(name)[1].family == "pedigree":
         raise SettingError(
             f"model {name}",
             expected="a model of the markers",

@@ -1,5 +1,5 @@
 """Predictors: models of many traits that learn from a cohort."""
 
-from genialearn.predictors.catalogue import CATALOGUE, REFERENCE, REFERENCES, make_predictor
+from genialearn.predictors.catalogue import CATALOGUE, REFERENCE, REFERENCES, entry_of, make_predictor
 
-__all__ = ["CATALOGUE", "REFERENCE", "REFERENCES", "make_predictor"]
+__all__ = ["CATALOGUE", "REFERENCE", "REFERENCES", "entry_of", "make_predictor"]

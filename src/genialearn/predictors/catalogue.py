@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from genialearn._checks import check_known
 from genialearn.entry import Entry
+from genialearn.errors import SettingError
 
 if TYPE_CHECKING:
     from genialearn.contracts import Predictor
@@ -95,6 +97,65 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
 }
 
 
-def make_predictor(name: str, **common: Any) -> Predictor:
-    """Return an unfitted model; of the common settings (seed, threads) it takes those that it knows."""
-    return CATALOGUE[check_known("model", name, CATALOGUE)].make(f"model {name}", {}, common)
+def entry_of(model: str) -> tuple[str, Entry[Predictor]]:
+    """Return the name in the catalogue of what a user asked for, and its entry.
+
+    Parameters
+    ----------
+    model
+        `NAME` or `NAME:SETTING=VALUE,...`.
+    """
+    name = check_known("model", model.partition(":")[0], CATALOGUE)
+    return name, CATALOGUE[name]
+
+
+def make_predictor(model: str, **common: Any) -> Predictor:
+    """Return an unfitted model.
+
+    Parameters
+    ----------
+    model
+        `NAME` or `NAME:SETTING=VALUE,...`, such as "network:body=local,width=32"; values as in Python, strings without
+        quotes.
+    common
+        Seed and threads, of which the model takes those that it knows; its own settings come first.
+
+    Raises
+    ------
+    SettingError
+        Where the model or a setting is unknown, or a setting has no value.
+    """
+    name, entry = entry_of(model)
+    return entry.make(f"model {name}", _settings(model), common)
+
+
+def _settings(model: str) -> dict[str, Any]:
+    """Return what follows a model's name."""
+    name, colon, rest = model.partition(":")
+    settings: dict[str, Any] = {}
+    for part in _parts(rest) if colon else ():
+        key, equals, value = part.partition("=")
+        if not (key.strip() and equals and value.strip()) or "/" in part:
+            raise SettingError(f"model {name}", expected="SETTING=VALUE,... after the colon", found=repr(part))
+        settings[key.strip()] = _value(value.strip())
+    return settings
+
+
+def _parts(text: str) -> list[str]:
+    """Return what is between commas that are in no brackets."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _value(text: str) -> Any:
+    """Return a number, truth value, None, list or mapping where the text is one, else the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
