@@ -34,7 +34,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "deepgblup": {**_FEW_STEPS, "batch_animals": 32},
     "dlgblup": {"folds": 3, "members": 2, "max_epochs": 5, "batch_animals": 32, "threads": 1},
     "gblup": {},
-    "hybrid": {"degree": 2, "folds": 4, "gate_level": 0.5},
+    "hybrid": {"degree": 2, "folds": 3, "gate_level": 0.5},
     "lightgbm": {"max_trees": 25, "min_leaf_animals": 5, "marker_fraction": 0.5, "patience": 5, "threads": 1},
     "network": {"width": 16, "max_epochs": 4, "members": 2, "batch_animals": 32, "threads": 1},
     "network-residual": {**_FEW_STEPS, "batch_animals": 32},

@@ -198,6 +198,22 @@ class TestComparisonOfMaps:
         assert (match.n_absent, match.n_unused, match.n_strand) == (1, 1, 0)
         assert ours is match.reference
 
+    def test_palindromic_markers_that_appear_swapped_are_where_others_are_of_one_strand(self) -> None:
+        ours = markers(("A", "T"), ("C", "G"), ("A", "G"), ("A", "0"))
+        theirs = markers(("T", "A"), ("G", "C"), ("G", "A"), ("T", "A"))
+        match = compare_maps(ours, theirs)
+
+        assert match.swaps.tolist() == [True] * 4
+        assert match.n_strand == 0
+
+    @pytest.mark.parametrize(
+        ("ours", "theirs"),
+        [(("A", "G"), ("T", "C")), (("A", "G"), ("C", "T")), (("A", "0"), ("A", "G")), (("B", "A"), ("A", "B"))],
+    )
+    def test_they_are_refused_where_others_are_not_or_none_tells(self, ours: Pair, theirs: Pair) -> None:
+        with pytest.raises(AlignmentError, match=r"found 1 that differ or are palindromic and swapped: m1 \(A/T"):
+            compare_maps(markers(("A", "T"), ours), markers(("T", "A"), theirs))
+
     def test_three_contradictions_are_shown_and_all_are_counted(self) -> None:
         ours = markers(*[("A", "G")] * 1200)
         theirs = markers(*[("A", "C")] * 1200)

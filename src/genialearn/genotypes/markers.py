@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeAlias
 
@@ -152,8 +152,9 @@ def compare_maps(reference: MarkerMap, other: MarkerMap) -> MapMatch:
     """Return where each marker of `reference` stands in `other`, and whether its counted allele is swapped.
 
     Markers are matched by name. Two alleles match as they are, swapped, or on the complementary strand (A-T and
-    C-G, only for those four letters). A palindromic marker (A/T or C/G) that appears swapped could be either, so it
-    is refused.
+    C-G, only for those four letters). A palindromic marker (A/T or C/G) that appears swapped could be either: it is
+    swapped where others tell that both files are of one strand, as those of the same chip are, and refused where any
+    is of the other strand, or none tells.
 
     Raises
     ------
@@ -163,7 +164,10 @@ def compare_maps(reference: MarkerMap, other: MarkerMap) -> MapMatch:
     columns = _columns_in(other, reference)
     shared = np.flatnonzero(columns >= 0)
     ours, theirs = reference.select(shared), other.select(columns[shared])
-    verdicts = [_compare_alleles(*pair) for pair in zip(_alleles(ours), _alleles(theirs), strict=True)]
+    pairs = list(zip(_alleles(ours), _alleles(theirs), strict=True))
+    verdicts = [_compare_alleles(*pair) for pair in pairs]
+    if None in verdicts and _are_of_one_strand(pairs, verdicts):
+        verdicts = [verdict or _swapped(*pair) for pair, verdict in zip(pairs, verdicts, strict=True)]
     contradictory = np.array([verdict is None for verdict in verdicts])
     if contradictory.any():
         raise _contradiction(ours.select(contradictory), theirs.select(contradictory))
@@ -215,6 +219,24 @@ def _compare_alleles(ours: _Alleles, theirs: _Alleles) -> tuple[bool, bool] | No
     if complement and _joint(ours, complement):
         return False, True
     return (True, True) if complement and _joint(ours, complement[::-1]) else None
+
+
+def _swapped(ours: _Alleles, theirs: _Alleles) -> tuple[bool, bool] | None:
+    """Return that the alleles are swapped, of which strand they are being known, or None for a contradiction."""
+    return (True, False) if _joint(ours, theirs[::-1]) else None
+
+
+def _are_of_one_strand(
+    pairs: Sequence[tuple[_Alleles, _Alleles]], verdicts: Sequence[tuple[bool, bool] | None]
+) -> bool:
+    """Return whether no marker fits on the other strand alone, and some would have told if any did."""
+    telling = False
+    for (ours, theirs), verdict in zip(pairs, verdicts, strict=True):
+        if verdict is not None and verdict[1]:
+            return False
+        told = verdict is not None and MISSING_ALLELE not in (*ours, *theirs)
+        telling |= told and ours[0] in _COMPLEMENT and ours[1] != _COMPLEMENT[ours[0]]
+    return telling
 
 
 def _joint(ours: _Alleles, theirs: _Alleles) -> _Alleles | None:

@@ -20,7 +20,7 @@ from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import splu
 
-from genialearn._arrays import BoolArray, FloatArray, IntArray
+from genialearn._arrays import BoolArray, Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import LinearOperator
@@ -30,9 +30,6 @@ from genialearn.mixed_models.records import Pattern, patterns
 _RIDGE, _REFINEMENTS = 1e-9, 3
 _ROUNDING = 1e-12
 """What least squares leave of records is rounding where it is a smaller share of them."""
-
-_CHUNK = 4096
-"""Records whose blocks are factorised at a time."""
 
 _MOST_UNKNOWNS = 3_000
 """Eigenvectors times traits in the preconditioner: a matrix of so many rows is factorised once."""
@@ -44,22 +41,70 @@ def eigenvectors_used(n_traits: int) -> int:
 
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _invert_factors(root_weights: FloatArray, covariance: FloatArray, extra: FloatArray, out: Float32Array) -> None:
+    """Write the inverse Cholesky factor of each record's block, 0 in rows and columns of traits not observed."""
+    n_traits = len(covariance)
+    for record in prange(len(root_weights)):
+        observed = np.flatnonzero(root_weights[record] > 0)
+        t = len(observed)
+        factor = np.empty((t, t))
+        for i in range(t):
+            for j in range(i + 1):
+                one, other = observed[i], observed[j]
+                total = covariance[one, other] / (root_weights[record, one] * root_weights[record, other])
+                total += extra[one, other]
+                for k in range(j):
+                    total -= factor[i, k] * factor[j, k]
+                factor[i, j] = np.sqrt(total) if i == j else total / factor[j, j]
+        inverse = np.zeros((t, t))
+        for j in range(t):
+            inverse[j, j] = 1 / factor[j, j]
+            for i in range(j + 1, t):
+                total = 0.0
+                for k in range(j, i):
+                    total += factor[i, k] * inverse[k, j]
+                inverse[i, j] = -total / factor[i, i]
+        for i in range(n_traits):
+            for j in range(n_traits):
+                out[record, i, j] = 0.0
+        for i in range(t):
+            for j in range(i + 1):
+                out[record, observed[i], observed[j]] = inverse[i, j]
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _times_blocks(
-    blocks: FloatArray, block_of: IntArray, values: FloatArray, transposed: bool, out: FloatArray
+    blocks: Float32Array, block_of: IntArray, values: FloatArray, transposed: bool, out: FloatArray
 ) -> None:
     """Write B v, or B'v, of each record's lower triangular block."""
     n_traits = values.shape[1]
     for record in prange(len(values)):
         block = blocks[block_of[record]]
         for trait in range(n_traits):
-            total = 0.0
+            out[record, trait] = 0.0
+        for trait in range(n_traits):
             if transposed:
-                for other in range(trait, n_traits):
-                    total += block[other, trait] * values[record, other]
+                value = values[record, trait]
+                for other in range(trait + 1):
+                    out[record, other] += block[trait, other] * value
             else:
+                total = 0.0
                 for other in range(trait + 1):
                     total += block[trait, other] * values[record, other]
-            out[record, trait] = total
+                out[record, trait] = total
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _entries_of_inverse(blocks: Float32Array, trait: int, out: FloatArray) -> None:
+    """Write B'B between a trait and those before it, itself included, for each block."""
+    for kind in prange(len(blocks)):
+        block = blocks[kind]
+        for other in range(trait + 1):
+            out[kind, other] = 0.0
+        for row in range(trait, blocks.shape[1]):
+            value = np.float64(block[row, trait])
+            for other in range(trait + 1):
+                out[kind, other] += value * block[row, other]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +115,12 @@ class Whitening:
     ----------
     blocks
         Lower triangular, 0 in rows and columns of traits that aren't observed, shape (kinds of record, traits, traits).
+        In float32, as they are what memory and time go to; any C will do, as long as it is the same one everywhere.
     block_of
         Kind of each record, shape (records,).
     """
 
-    blocks: FloatArray
+    blocks: Float32Array
     block_of: IntArray
 
     @classmethod
@@ -89,15 +135,8 @@ class Whitening:
             Shape (traits, traits).
         """
         kinds, block_of = np.unique(root_weights, axis=0, return_inverse=True)
-        blocks = np.empty((len(kinds), *covariance.shape))
-        for start in range(0, len(kinds), _CHUNK):
-            roots = kinds[start : start + _CHUNK]
-            observed = roots > 0
-            scale = np.divide(1.0, roots, out=np.zeros_like(roots), where=observed)
-            both = observed[:, :, None] & observed[:, None, :]
-            block = np.where(both, scale[:, :, None] * covariance * scale[:, None, :] + extra, np.eye(len(covariance)))
-            inverse = np.linalg.inv(np.linalg.cholesky(block))
-            blocks[start : start + _CHUNK] = np.where(both, inverse, 0.0)
+        blocks = np.empty((len(kinds), *covariance.shape), dtype=np.float32)
+        _invert_factors(kinds, np.ascontiguousarray(covariance), np.ascontiguousarray(extra), blocks)
         return cls(blocks, block_of.ravel().astype(np.int64))
 
     def times(self, values: FloatArray) -> FloatArray:
@@ -113,10 +152,11 @@ class Whitening:
         _times_blocks(self.blocks, self.block_of, np.ascontiguousarray(values), transposed, out)
         return out
 
-    def inverse_entries(self, trait: int, other: int) -> FloatArray:
-        """Return (C C')^-1 between two traits, by record, shape (records,)."""
-        entries = np.einsum("ij,ij->i", self.blocks[:, :, trait], self.blocks[:, :, other])
-        return np.asarray(entries[self.block_of])
+    def inverse_entries(self, trait: int) -> FloatArray:
+        """Return (C C')^-1 of a trait with each one before it and itself, by record, shape (records, trait + 1)."""
+        out = np.empty((len(self.blocks), trait + 1))
+        _entries_of_inverse(self.blocks, trait, out)
+        return np.asarray(out[self.block_of])
 
 
 class _FixedEffects:
@@ -125,10 +165,12 @@ class _FixedEffects:
     def __init__(self, incidences: list[sparse.csr_matrix], whitening: Whitening) -> None:
         self._incidences, self._whitening = incidences, whitening
         self._ends = np.cumsum([0, *(x.shape[1] for x in incidences)])
-        rows = [
-            [x.T @ sparse.diags(whitening.inverse_entries(trait, other)) @ y for other, y in enumerate(incidences)]
-            for trait, x in enumerate(incidences)
-        ]
+        rows: list[list[sparse.csr_matrix | None]] = [[None] * len(incidences) for _ in incidences]
+        for trait, x in enumerate(incidences):
+            entries = whitening.inverse_entries(trait)
+            for other, y in enumerate(incidences[: trait + 1]):
+                block = sparse.csr_matrix(x.T @ y.multiply(entries[:, [other]]))
+                rows[trait][other], rows[other][trait] = block, block.T
         gram = sparse.csc_matrix(sparse.bmat(rows))
         lengths = np.sqrt(gram.diagonal())
         self._units = 1 / np.where(lengths > 0, lengths, 1.0)
@@ -264,8 +306,9 @@ class JointSystem:
         by_record = self._factor[self._cohort.record_rows]
         blocks = np.empty((rank, n_traits, rank, n_traits))
         for trait in range(n_traits):
+            entries = self._whitening.inverse_entries(trait)
             for other in range(trait + 1):
-                weighted = self._whitening.inverse_entries(trait, other)[:, None] * by_record
+                weighted = entries[:, [other]] * by_record
                 blocks[:, trait, :, other] = by_record.T @ weighted
                 blocks[:, other, :, trait] = blocks[:, trait, :, other].T
         rotated = np.einsum("ta,rtsu,ub->rasb", self._root_genetic, blocks, self._root_genetic, optimize=True)

@@ -227,7 +227,7 @@ def joint_bytes(sizes: Sizes, solver: str) -> int:
     kinds = min(n, 1 << min(len(sizes.patterns), 40))
     rank = min(RANK, n, eigenvectors_used(t))
     making = (_HELD_BY_JOINT - 1) * (rank * t) ** 2 + 2 * n * rank
-    held = kinds * t**2 + (rank * t) ** 2 + n * (RANK // 2 + rank + _HELD_BY_GRADIENTS * t)
+    held = kinds * t**2 // 2 + (rank * t) ** 2 + n * (RANK // 2 + rank + _HELD_BY_GRADIENTS * t)
     return _kept_bytes(sizes, solver) + _NUMBER * (held + making) + _product_bytes(sizes, t)
 
 
