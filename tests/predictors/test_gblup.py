@@ -8,13 +8,14 @@ import pytest
 
 from cohorts_for_tests import (
     family_cohort,
+    with_genotypes,
     with_records_repeated,
     with_trait_columns,
     with_values,
     without_fixed_effects,
 )
 from dense_mixed_model import DenseModel, relationships
-from genialearn._arrays import FloatArray
+from genialearn._arrays import FloatArray, as_ids
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, SettingError
 from genialearn.genotypes import dosages
@@ -202,6 +203,16 @@ class TestPredictions:
         np.testing.assert_array_equal(expected[:, :MASTITIS], actual[:, :MASTITIS])
         np.testing.assert_array_equal(np.clip(expected[:, MASTITIS], 0, 1), actual[:, MASTITIS])
         assert expected[:, MASTITIS].min() < 0
+
+    def test_palindromic_alleles_of_the_same_chip_are_no_obstacle(self) -> None:
+        """Whichever of A and T the file counts, and wherever they are among others."""
+        cohort = small()
+        counted, other = (np.tile(list(letters), 30) for letters in ("TACG", "ATTC"))
+        markers = replace(cohort.genotypes.markers, counted_alleles=as_ids(counted), other_alleles=as_ids(other))
+        palindromic = with_genotypes(cohort, dosages(cohort.genotypes), markers)
+        found = GBLUP(heritability=0.5).fit(palindromic).predict(palindromic)
+
+        np.testing.assert_allclose(found, GBLUP(heritability=0.5).fit(cohort).predict(cohort), atol=1e-9)
 
     def test_an_animal_without_genotype_has_the_mean(self) -> None:
         cohort = small()
