@@ -31,6 +31,8 @@ from genialearn.predictors import CATALOGUE
 _FEW_STEPS: dict[str, Any] = {"width": 16, "max_epochs": 3, "folds": 3, "refit": False, "gate_level": 0.5, "threads": 1}
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "bayesc": {"sweeps": 60, "burn_in": 30, "chains": 1, "draws": 4},
+    "bayesr": {"sweeps": 60, "burn_in": 30, "chains": 1, "draws": 4},
     "deepgblup": {**_FEW_STEPS, "batch_animals": 32},
     "dlgblup": {"folds": 3, "members": 2, "max_epochs": 5, "batch_animals": 32, "threads": 1},
     "gblup": {},

@@ -20,7 +20,7 @@ class TestCatalogue:
     def test_an_entry_tells_what_it_is(self, name: str) -> None:
         entry = CATALOGUE[name]
 
-        assert entry.family in {"GBLUP", "pedigree", "ensemble", "network", "hybrid", "stack"}
+        assert entry.family in {"GBLUP", "pedigree", "ensemble", "network", "hybrid", "stack", "Bayesian"}
         assert entry.summary
         assert bool(entry.library) == bool(entry.extra)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genialearn.genotypes.marker_blocks import PAD_COLUMNS, WIDTH
 from genialearn.mixed_models.memory import PROCESS, Sizes, needed_bytes
 
 _GBLUPS = ("gblup", "pedigree", "parent-average")
@@ -10,6 +11,10 @@ _HYBRIDS = ("hybrid", "dlgblup", "network-residual", "deepgblup")
 
 _NETWORKS = ("network", "network-residual", "deepgblup")
 """What holds the genotypes once more, animal by animal at two bits each."""
+
+_SAMPLED = ("bayesr", "bayesc")
+_DRAWS = 50
+"""Draws of all effects that are stored."""
 
 _PER_DOSAGE = 6
 """Bytes of models that see all dosages at once: float32, int8, and binned."""
@@ -34,6 +39,8 @@ def model_bytes(sizes: Sizes, solver: str, model: str) -> int:
     """
     if model == "super-learner":
         return max(model_bytes(sizes, solver, member) for member in ("gblup-multi", "lightgbm", "network"))
+    if model in _SAMPLED:
+        return PROCESS + sizes.file_bytes + _sampler_bytes(sizes)
     packed = sizes.n_animals * sizes.n_markers // 4 + _LIBRARIES if model in _NETWORKS else 0
     if model in _GBLUPS:
         return needed_bytes(sizes, solver)
@@ -44,3 +51,12 @@ def model_bytes(sizes: Sizes, solver: str, model: str) -> int:
     if model == "network":
         return PROCESS + sizes.file_bytes + packed
     return PROCESS + _LIBRARIES + _PER_DOSAGE * sizes.n_animals * sizes.n_markers + sizes.file_bytes
+
+
+def _sampler_bytes(sizes: Sizes) -> int:
+    """Return the bytes of genotypes, of products of columns for each kind of records, and of effects as they are drawn."""
+    n, p, t = sizes.n_animals, sizes.n_markers, sizes.n_traits
+    products = 4 * WIDTH * p * len(sizes.patterns)
+    effects = p * t * (2 * 4 * _DRAWS + 12 * 8)
+    animals = 6 * 8 * n * max(t, PAD_COLUMNS)
+    return n * p // 4 + products + effects + animals + _LIBRARIES

@@ -184,8 +184,8 @@ def _check_models_fit(cohort: Cohort, models: Iterable[str]) -> None:
                 found="none",
                 advice="Give one with --pedigree, or leave the model out.",
             )
-        if name == "gblup-multi":
-            refuse_random_effects(cohort)
+        if name in {"gblup-multi", "bayesr", "bayesc"}:
+            refuse_random_effects(cohort, name)
 
 
 def _check_training_records(cohort: Cohort, splits: Iterable[Split]) -> None:

@@ -40,6 +40,18 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         "pedigree",
         "half the sum of the parents' breeding values by pedigree",
     ),
+    "bayesr": Entry(
+        "genialearn.predictors.bayesian",
+        "BayesR",
+        "Bayesian",
+        "few large and many small marker effects, sampled; all traits in one sweep",
+    ),
+    "bayesc": Entry(
+        "genialearn.predictors.bayesian",
+        "BayesC",
+        "Bayesian",
+        "marker effects that are 0 or normal, the share sampled; all traits in one sweep",
+    ),
     "lightgbm": Entry(
         "genialearn.predictors.ensembles",
         "LightGBM",

@@ -123,12 +123,12 @@ def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, coef
     return model.scale_.marker_effects(cohort.genotypes, coefficients)
 
 
-def refuse_random_effects(cohort: Cohort) -> None:
-    """Raise `SettingError` where a trait has random effects, which the joint model doesn't know."""
+def refuse_random_effects(cohort: Cohort, model: str = "gblup-multi") -> None:
+    """Raise `SettingError` where a trait has random effects, which a model doesn't know."""
     named = [trait.name for trait in cohort.traits if trait.random]
     if named:
         raise SettingError(
-            "gblup-multi",
+            model,
             expected="no random effects beside breeding values",
             found=f"{len(named):,} traits with some: {examples(named)}",
             advice="Use gblup, or make them fixed effects.",

@@ -1,0 +1,406 @@
+"""Marker effects of all traits from one Gibbs sampler, under mixtures of normal distributions (BayesR, BayesC-pi).
+
+y_t = X_t b_t + Z u_t + e_t for each trait t by itself; an effect u is 0 or normal with one of a few variances, which
+are fixed multiples of one that is sampled. Traits have nothing in common but the genotypes, of which a sweep reads each
+block of markers twice for all traits together (`marker_blocks`). Given a block's right-hand sides Z_b'W e, effects
+within it are drawn one after the other, with products of its columns: the same chain as marker by marker.
+
+Floor of a sweep of n animals, p markers and up to 16 traits: n p vector additions, one for every two genotypes in each
+direction, and p draws a trait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit, prange
+
+from genialearn._arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
+from genialearn.cohorts import Cohort
+from genialearn.genotypes.marker_blocks import PAD_COLUMNS, MarkerBlocks, sums_over_animals, sums_over_markers
+from genialearn.mixed_models.adjustment import average_by_animal
+from genialearn.mixed_models.records import Pattern, patterns
+
+_FREEDOM = 4.0
+"""Degrees of freedom of the priors of variances: as good as nothing beside the records."""
+
+_PRIOR_SHARE = 0.5
+"""Of a trait's variance that markers explain in the prior's mean, as is usual (BGLR: Perez and de los Campos 2014)."""
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _drawn(  # noqa: PLR0917 - numba knows no keywords
+    score: float,
+    precision: float,
+    variances: FloatArray,
+    log_shares: FloatArray,
+    normal: float,
+    uniform: float,
+    weights: FloatArray,
+) -> tuple[int, float]:
+    """Return the component and the value of one effect.
+
+    Parameters
+    ----------
+    score, precision
+        z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
+    variances, log_shares
+        Of the components, the first one 0.
+    normal, uniform
+        Random numbers.
+    weights
+        Room for as many numbers as there are components.
+    """
+    highest = log_shares[0]
+    weights[0] = highest
+    for c in range(1, len(variances)):
+        ratio = precision * variances[c]
+        weights[c] = log_shares[c] - 0.5 * np.log1p(ratio) + 0.5 * score * score * variances[c] / (1 + ratio)
+        highest = max(highest, weights[c])
+    total = 0.0
+    for c in range(len(variances)):
+        weights[c] = np.exp(weights[c] - highest)
+        total += weights[c]
+    left, chosen = uniform * total, 0
+    while chosen < len(variances) - 1 and left >= weights[chosen]:
+        left -= weights[chosen]
+        chosen += 1
+    if chosen == 0:
+        return 0, 0.0
+    posterior = precision + 1 / variances[chosen]
+    return chosen, score / posterior + normal / np.sqrt(posterior)
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _sweep(  # noqa: PLR0917 - numba knows no keywords
+    squares: ByteArray,
+    by_code: Float32Array,
+    missing: Float32Array,
+    any_missing: bool,
+    products: Float32Array,
+    product_of: IntArray,
+    weights: Float32Array,
+    multiples: FloatArray,
+    scales: FloatArray,
+    log_shares: FloatArray,
+    residual: FloatArray,
+    normals: FloatArray,
+    uniforms: FloatArray,
+    left: Float32Array,
+    values: FloatArray,
+    effects: FloatArray,
+    components: ByteArray,
+) -> None:
+    """Draw all effects once; `left`, `values`, `effects` and `components` are changed in place.
+
+    Parameters
+    ----------
+    squares, by_code, missing, any_missing
+        As in `MarkerBlocks`.
+    products, product_of
+        Z_b'D Z_b, and the diagonal of each trait.
+    weights
+        D, sums of the weights of an animal's records, shape (animals, traits).
+    multiples
+        Variances of the components over the trait's own scale, shape (components,).
+    scales, log_shares, residual
+        Of each trait; shares by component.
+    normals, uniforms
+        Random numbers, shape (markers, traits).
+    left
+        D e, sums of weighted residuals, shape (animals, traits).
+    values
+        Z u, shape (animals, traits).
+    effects, components
+        u and which component it is of, shape (markers, traits).
+    """
+    n_blocks, width = squares.shape[0], products.shape[2]
+    n_traits = len(scales)
+    sums = np.empty((width, left.shape[1]))
+    changes = np.zeros((width, left.shape[1]), dtype=np.float32)
+    part = np.empty(values.shape)
+    for block in range(n_blocks):
+        sums_over_animals(squares[block], left, missing[block], any_missing, sums)
+        for trait in prange(n_traits):
+            square = products[product_of[trait], block]
+            right = sums[:, trait].copy()
+            noise, variances = residual[trait], multiples * scales[trait]
+            room = np.empty(len(multiples))
+            for place in range(width):
+                marker = block * width + place
+                own = np.float64(square[place, place])
+                changes[place, trait] = 0.0
+                if own <= 0 or scales[trait] <= 0:
+                    continue
+                before = effects[marker, trait]
+                chosen, after = _drawn(
+                    (right[place] + own * before) / noise,
+                    own / noise,
+                    variances,
+                    log_shares[trait],
+                    normals[marker, trait],
+                    uniforms[marker, trait],
+                    room,
+                )
+                components[marker, trait] = chosen
+                change = after - before
+                if change != 0:
+                    effects[marker, trait] = after
+                    changes[place, trait] = change
+                    for other in range(place + 1, width):
+                        right[other] -= square[place, other] * change
+        sums_over_markers(squares[block], changes, by_code[block], part)
+        for row in prange(values.shape[0]):
+            for column in range(values.shape[1]):
+                values[row, column] += part[row, column]
+                left[row, column] -= weights[row, column] * np.float32(part[row, column])
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """What is believed of effects.
+
+    Parameters
+    ----------
+    multiples
+        Variances of the components over one that is sampled, the first 0, shape (components,).
+    shares
+        Of the markers that are of each component, at first; they are sampled, under Dirichlet(1, 1, ...). Chains that
+        begin with few effects stay there long where many small ones are the truth.
+    """
+
+    multiples: tuple[float, ...]
+    shares: tuple[float, ...]
+
+
+BAYES_R = Prior((0.0, 0.01, 0.1, 1.0), (0.5, 0.3, 0.15, 0.05))
+"""Erbe et al. 2012, J Dairy Sci 95:4114; Moser et al. 2015, PLoS Genet 11:e1004969."""
+
+BAYES_C = Prior((0.0, 1.0), (0.5, 0.5))
+"""Habier et al. 2011, BMC Bioinformatics 12:186, with the share of effects that are 0 sampled (BayesC-pi)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """What was kept of a chain, all in standard deviations of the traits' records.
+
+    Parameters
+    ----------
+    genetic, residual
+        Variance of the training animals' Z u, and that of a residual of mean weight, shape (sweeps, traits).
+    n_effects
+        Effects that aren't 0, shape (sweeps, traits).
+    mean_effects
+        Mean of u, shape (markers, traits).
+    inclusion
+        Share of the sweeps in which u isn't 0, shape (markers, traits).
+    draws
+        Some u, float32, shape (draws, markers, traits).
+    means
+        Mean over sweeps of the average fixed part of the records, shape (traits,).
+    """
+
+    genetic: FloatArray
+    residual: FloatArray
+    n_effects: FloatArray
+    mean_effects: FloatArray
+    inclusion: FloatArray
+    draws: Float32Array
+    means: FloatArray
+
+
+class MarkerSampler:
+    """The records of a cohort, ready for chains.
+
+    Parameters
+    ----------
+    cohort
+        The training animals, canonical.
+    prior
+        Of effects.
+    """
+
+    def __init__(self, cohort: Cohort, prior: Prior) -> None:
+        self.prior = prior
+        self.mean_weights = _mean_weights(cohort)
+        """Of each trait's records, shape (traits,); the chains' residual variances are of a record of this weight."""
+        self._patterns = patterns(_reweighted(cohort, self.mean_weights))
+        self.blocks = MarkerBlocks.of(cohort.genotypes)
+        self._n_animals, self._n_traits = len(cohort), len(cohort.traits)
+        units, values = zip(
+            *(_standardised(pattern, cohort.records.values[pattern.records, t]) for t, pattern in self._enumerated()),
+            strict=True,
+        )
+        self.units: FloatArray = np.array(units)
+        """Standard deviations of records without their fixed effects, 0 where they don't vary, shape (traits,)."""
+        self._values: tuple[FloatArray, ...] = values
+        by_animal = np.column_stack([self._sums(p, p.root_weights**2) for p in self._patterns])
+        kinds, self._product_of = np.unique(by_animal, axis=1, return_inverse=True)
+        self._products = self.blocks.products(cohort.genotypes, kinds)
+        self._weights = self._padded(by_animal)
+        p = self.blocks.frequencies
+        self._spread = float(np.sum(2 * p * (1 - p)))
+
+    def _enumerated(self) -> list[tuple[int, Pattern]]:
+        return list(enumerate(self._patterns))
+
+    @property
+    def varies(self) -> BoolArray:
+        """Which traits have records that differ, shape (traits,)."""
+        return np.asarray(self.units > 0)
+
+    def _sums(self, pattern: Pattern, values: FloatArray) -> FloatArray:
+        return average_by_animal(pattern.animals, np.ones(len(values)), values, self._n_animals)[1]
+
+    def _padded(self, values: FloatArray) -> Float32Array:
+        columns = PAD_COLUMNS * -(-self._n_traits // PAD_COLUMNS)
+        out = np.zeros((self.blocks.shape[0], columns), dtype=np.float32)
+        out[: len(values), : values.shape[1]] = values
+        return out
+
+    def run(self, sweeps: int, burn_in: int, n_draws: int, *, rng: np.random.Generator) -> Chain:
+        """Return one chain.
+
+        Parameters
+        ----------
+        sweeps, burn_in
+            All sweeps, and how many of them aren't kept.
+        n_draws
+            How many of the kept ones have their effects stored, evenly spread.
+        rng
+            Draws everything.
+        """
+        state = _State(self, rng)
+        kept = sweeps - burn_in
+        stored = set(np.linspace(burn_in, sweeps - 1, min(n_draws, kept)).astype(int).tolist())
+        n_markers = self.blocks.n_markers
+        genetic, residual, n_effects = (np.empty((kept, self._n_traits)) for _ in range(3))
+        total, included = np.zeros(state.effects.shape), np.zeros(state.effects.shape)
+        draws, means = [], np.zeros(self._n_traits)
+        for sweep in range(sweeps):
+            fixed = state.step()
+            if sweep < burn_in:
+                continue
+            genetic[sweep - burn_in] = state.values[: self._n_animals, : self._n_traits].var(axis=0)
+            residual[sweep - burn_in] = state.residual
+            n_effects[sweep - burn_in] = np.count_nonzero(state.components[:n_markers], axis=0)
+            total += state.effects
+            included += state.components > 0
+            means += fixed
+            if sweep in stored:
+                draws.append(state.effects[:n_markers].astype(np.float32))
+        return Chain(
+            genetic,
+            residual,
+            n_effects,
+            total[:n_markers] / kept,
+            included[:n_markers] / kept,
+            np.stack(draws),
+            means / kept,
+        )
+
+
+class _State:
+    """Where a chain stands."""
+
+    def __init__(self, sampler: MarkerSampler, rng: np.random.Generator) -> None:
+        self._sampler, self._rng = sampler, rng
+        prior, n_traits = sampler.prior, sampler._n_traits
+        n_rows, n_markers = sampler.blocks.shape
+        self.values = np.zeros((n_rows, sampler._weights.shape[1]))
+        self.effects = np.zeros((n_markers, n_traits))
+        self.components = np.zeros((n_markers, n_traits), dtype=np.uint8)
+        self._multiples = np.array(prior.multiples)
+        self._log_shares = np.log(np.tile(prior.shares, (n_traits, 1)))
+        usual = _PRIOR_SHARE / max(sampler._spread * float(np.dot(prior.multiples, prior.shares)), 1e-12)
+        self._scales = np.where(sampler.varies, usual, 0.0)
+        self.residual: FloatArray = np.full(n_traits, 1 - _PRIOR_SHARE)
+        self._prior_scale = usual * (_FREEDOM - 2) / _FREEDOM
+        self._prior_residual = (1 - _PRIOR_SHARE) * (_FREEDOM - 2) / _FREEDOM
+
+    def step(self) -> FloatArray:
+        """Draw everything once, and return the average fixed part of each trait's records, shape (traits,)."""
+        sampler, rng = self._sampler, self._rng
+        blocks, shape = sampler.blocks, self.effects.shape
+        adjusted, means = self._without_fixed_effects()
+        left = sampler._padded(np.column_stack([self._weighted_residuals(t, y) for t, y in enumerate(adjusted)]))
+        _sweep(
+            blocks.squares,
+            blocks.by_code,
+            blocks.missing,
+            blocks.any_missing,
+            sampler._products,
+            sampler._product_of,
+            sampler._weights,
+            self._multiples,
+            self._scales,
+            self._log_shares,
+            self.residual,
+            rng.standard_normal(shape),
+            rng.random(shape),
+            left,
+            self.values,
+            self.effects,
+            self.components,
+        )
+        for trait, pattern in sampler._enumerated():
+            if sampler.units[trait] > 0:
+                self._draw_variances(trait, pattern, adjusted[trait])
+        return means
+
+    def _without_fixed_effects(self) -> tuple[list[FloatArray], FloatArray]:
+        """Draw fixed effects; return records without them, and their average part.
+
+        Least squares on residuals plus noise of their own size have the mean and the covariance of the posterior.
+        """
+        adjusted, means = [], []
+        for trait, pattern in self._sampler._enumerated():
+            y = self._sampler._values[trait]
+            noise = np.sqrt(self.residual[trait]) * self._rng.standard_normal(len(y))
+            left = pattern.root_weights * (y - self.values[pattern.animals, trait])
+            b = pattern.projection.coefficients((left + noise * self._sampler.varies[trait])[:, None])[:, 0]
+            part = np.asarray(pattern.effects.matrix @ b)
+            adjusted.append(y - part)
+            means.append(np.average(part, weights=pattern.root_weights**2))
+        return adjusted, np.array(means)
+
+    def _weighted_residuals(self, trait: int, adjusted: FloatArray) -> FloatArray:
+        pattern = self._sampler._patterns[trait]
+        e = adjusted - self.values[pattern.animals, trait]
+        weighted = pattern.root_weights**2 * e
+        return np.bincount(pattern.animals, weights=weighted, minlength=self._sampler._n_animals).astype(np.float64)
+
+    def _draw_variances(self, trait: int, pattern: Pattern, adjusted: FloatArray) -> None:
+        """Draw the residual variance, the scale of effects, and the shares of the components."""
+        rng = self._rng
+        e = pattern.root_weights * (adjusted - self.values[pattern.animals, trait])
+        squares = float(e @ e) + _FREEDOM * self._prior_residual
+        self.residual[trait] = squares / rng.chisquare(len(e) + _FREEDOM)
+        components = self.components[: self._sampler.blocks.n_markers, trait]
+        inside = components > 0
+        own = self.effects[: len(components), trait][inside]
+        squares = float(np.sum(own**2 / self._multiples[components[inside]])) + _FREEDOM * self._prior_scale
+        self._scales[trait] = squares / rng.chisquare(int(inside.sum()) + _FREEDOM)
+        counts = np.bincount(components, minlength=len(self._multiples))
+        self._log_shares[trait] = np.log(np.maximum(rng.dirichlet(counts + 1.0), 1e-300))
+
+
+def _mean_weights(cohort: Cohort) -> FloatArray:
+    known = np.isfinite(cohort.records.values)
+    return np.asarray(np.sum(cohort.records.weights * known, axis=0) / np.maximum(known.sum(axis=0), 1))
+
+
+def _reweighted(cohort: Cohort, mean_weights: FloatArray) -> Cohort:
+    """Return a cohort whose weights are relative: the same whatever scale they were given on."""
+    means = np.where(mean_weights > 0, mean_weights, 1.0)
+    return replace(cohort, records=replace(cohort.records, weights=cohort.records.weights / means))
+
+
+def _standardised(pattern: Pattern, y: FloatArray) -> tuple[float, FloatArray]:
+    """Return the standard deviation of records without their fixed effects, and the records over it."""
+    left = pattern.projection.remove((pattern.root_weights * y)[:, None])[:, 0]
+    unit = float(np.sqrt(left @ left / max(pattern.n_contrasts, 1)))
+    if unit <= 1e-12 * float(np.abs(y).max()):
+        return 0.0, y
+    return unit, y / unit

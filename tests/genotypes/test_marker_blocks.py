@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from genialearn._arrays import Float32Array, FloatArray, as_ids
+from genialearn.genotypes import DenseGenotypes, MarkerMap
+from genialearn.genotypes.marker_blocks import WIDTH, MarkerBlocks, sums_over_animals, sums_over_markers
+
+
+def genotypes(n_animals: int, n_markers: int, *, missing: float) -> DenseGenotypes:
+    rng = np.random.default_rng(1)
+    values = rng.binomial(2, rng.uniform(0.05, 0.95, n_markers), (n_animals, n_markers)).astype(np.int8)
+    values[rng.random(values.shape) < missing] = -1
+    animals = as_ids([f"a{row}" for row in range(n_animals)])
+    return DenseGenotypes(animals, MarkerMap.numbered(n_markers), np.asfortranarray(values))
+
+
+def centred(found: DenseGenotypes) -> FloatArray:
+    values = found.values.astype(np.float64)
+    values[values < 0] = np.nan
+    return np.asarray(np.nan_to_num(values - np.nanmean(values, axis=0)))
+
+
+def padded(values: FloatArray, n_rows: int) -> Float32Array:
+    out = np.zeros((n_rows, 16), dtype=np.float32)
+    out[: len(values), : values.shape[1]] = values
+    return out
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.05])
+@pytest.mark.parametrize(("n_animals", "n_markers"), [(70, 300), (33, 128), (1, 5)])
+def test_products_of_blocks_are_those_of_centred_dosages(n_animals: int, n_markers: int, missing: float) -> None:
+    found = genotypes(n_animals, n_markers, missing=missing)
+    blocks, z, rng = MarkerBlocks.of(found), centred(found), np.random.default_rng(2)
+    by_animal, effects = rng.standard_normal((n_animals, 3)), rng.standard_normal((n_markers, 3))
+    n_rows, n_columns = blocks.shape
+    sums, total = np.zeros((n_columns, 16)), np.zeros((n_rows, 16))
+    values, u = padded(by_animal, n_rows), padded(effects, n_columns)
+    for block in range(len(blocks.squares)):
+        own, part = slice(WIDTH * block, WIDTH * (block + 1)), np.empty((n_rows, 16))
+        sums_over_animals(blocks.squares[block], values, blocks.missing[block], blocks.any_missing, sums[own])
+        sums_over_markers(blocks.squares[block], u[own], blocks.by_code[block], part)
+        total += part
+
+    np.testing.assert_allclose(sums[:n_markers, :3], z.T @ by_animal, atol=1e-4)
+    np.testing.assert_allclose(total[:n_animals, :3], z @ effects, atol=1e-4)
+    np.testing.assert_allclose(blocks.frequencies, np.nan_to_num(_frequencies(found)), atol=1e-12)
+
+
+def _frequencies(found: DenseGenotypes) -> FloatArray:
+    values = np.where(found.values < 0, np.nan, found.values)
+    return np.asarray(np.nanmean(values, axis=0) / 2)
+
+
+def test_products_of_columns_are_weighted() -> None:
+    found = genotypes(40, 200, missing=0.1)
+    weights = np.random.default_rng(3).uniform(0, 2, (40, 2))
+    products = MarkerBlocks.of(found).products(found, weights)
+    z = centred(found)
+
+    assert products.shape == (2, 2, WIDTH, WIDTH)
+    for diagonal in range(2):
+        expected = (z * weights[:, [diagonal]]).T @ z
+        np.testing.assert_allclose(products[diagonal, 0], expected[:128, :128], atol=1e-3)
+        np.testing.assert_allclose(products[diagonal, 1, :72, :72], expected[128:, 128:], atol=1e-3)
+        assert not products[diagonal, 1, 72:].any()
