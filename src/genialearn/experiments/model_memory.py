@@ -54,7 +54,7 @@ def model_bytes(sizes: Sizes, solver: str, model: str) -> int:
 
 
 def _sampler_bytes(sizes: Sizes) -> int:
-    """Return the bytes of genotypes, of products of columns for each kind of records, and of effects as they are drawn."""
+    """Return the bytes of genotypes, of products of columns by pattern of records, and of effects as they are drawn."""
     n, p, t = sizes.n_animals, sizes.n_markers, sizes.n_traits
     products = 4 * WIDTH * p * len(sizes.patterns)
     effects = p * t * (2 * 4 * _DRAWS + 12 * 8)
