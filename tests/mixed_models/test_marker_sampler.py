@@ -31,7 +31,7 @@ def swept(  # noqa: PLR0917
     blocks = sampler.blocks
     marker_sampler._sweep(
         blocks.squares, blocks.by_code, blocks.missing, blocks.any_missing, sampler._products, sampler._product_of,
-        sampler._weights, state._multiples, state._scales, state._log_shares, state.residual, normals, uniforms, left,
+        sampler._weights, state._multiples, state._scales, state._shares, state.residual, normals, uniforms, left,
         state.values, state.effects, state.components,
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ def test_a_sweep_is_marker_by_marker(repeated: bool) -> None:
     cohort = family_cohort(60, 300, seed=2).canonical()
     cohort = with_records_repeated(cohort, np.arange(60) % 3 + 1).canonical() if repeated else cohort
     sampler, rng = MarkerSampler(cohort, BAYES_R), np.random.default_rng(3)
-    state = marker_sampler._State(sampler, rng)
+    state = marker_sampler._State(sampler, sampler.prior.few, rng)
     state._scales[:] = 0.02
     z, n_traits = centred(cohort), len(cohort.traits)
     weights = sampler._weights[: len(cohort), :n_traits].astype(np.float64)
@@ -81,7 +81,7 @@ def test_a_sweep_is_marker_by_marker(repeated: bool) -> None:
         swept(sampler, state, y, weights, normals, uniforms)
         for t in range(n_traits):
             expected[:, t], components = marker_by_marker(
-                z, y[:, t], weights[:, t], expected[:, t], state._multiples * 0.02, np.array(BAYES_R.shares),
+                z, y[:, t], weights[:, t], expected[:, t], state._multiples * 0.02, np.array(BAYES_R.few),
                 state.residual[t], normals[:, t], uniforms[:, t],
             )  # fmt: skip
             np.testing.assert_array_equal(state.components[:300, t], components)
@@ -93,8 +93,8 @@ def test_a_sweep_is_marker_by_marker(repeated: bool) -> None:
 
 def test_the_mean_of_normal_effects_is_ridge_regression() -> None:
     cohort = family_cohort(80, 60, seed=4, holes=0.0).canonical()
-    sampler, rng = MarkerSampler(cohort, Prior((0.0, 1.0), (1e-12, 1.0))), np.random.default_rng(5)
-    state = marker_sampler._State(sampler, rng)
+    sampler, rng = MarkerSampler(cohort, Prior((0.0, 1.0), (1e-12, 1.0), (1e-12, 1.0))), np.random.default_rng(5)
+    state = marker_sampler._State(sampler, sampler.prior.few, rng)
     z, weights = centred(cohort), np.ones((80, 5))
     y = z @ rng.normal(0, 0.3, (60, 5)) + rng.normal(size=(80, 5))
     state._scales[:], state.residual[:] = 0.09, 1.0
@@ -111,7 +111,9 @@ def test_the_mean_of_normal_effects_is_ridge_regression() -> None:
 
 def test_a_chain_is_the_same_from_the_same_seed_and_another_from_another() -> None:
     sampler = MarkerSampler(family_cohort(60, 300).canonical(), BAYES_R)
-    one, same, other = (sampler.run(30, 10, 5, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, same, other = (
+        sampler.run(30, 10, 5, begin_with_many=True, rng=np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
 
     np.testing.assert_array_equal(one.mean_effects, same.mean_effects)
     np.testing.assert_array_equal(one.genetic, same.genetic)
@@ -125,7 +127,7 @@ def test_traits_do_not_see_each_other() -> None:
     """A trait's random numbers are its own: with other records of the others it stays as it is."""
     cohort = family_cohort(60, 300).canonical()
     sampler = MarkerSampler(cohort, BAYES_R)
-    state, again = (marker_sampler._State(sampler, np.random.default_rng(1)) for _ in range(2))
+    state, again = (marker_sampler._State(sampler, BAYES_R.few, np.random.default_rng(1)) for _ in range(2))
     rng = np.random.default_rng(2)
     normals, uniforms, y = rng.standard_normal((384, 5)), rng.random((384, 5)), rng.normal(size=(60, 5))
     weights = sampler._weights[:60, :5].astype(np.float64)

@@ -34,7 +34,7 @@ def _drawn(  # noqa: PLR0917 - numba knows no keywords
     score: float,
     precision: float,
     variances: FloatArray,
-    log_shares: FloatArray,
+    shares: FloatArray,
     normal: float,
     uniform: float,
     weights: FloatArray,
@@ -45,22 +45,20 @@ def _drawn(  # noqa: PLR0917 - numba knows no keywords
     ----------
     score, precision
         z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
-    variances, log_shares
-        Of the components, the first one 0.
+    variances, shares
+        Of the components, the first variance 0.
     normal, uniform
         Random numbers.
     weights
         Room for as many numbers as there are components.
     """
-    highest = log_shares[0]
-    weights[0] = highest
+    highest = 0.0
     for c in range(1, len(variances)):
-        ratio = precision * variances[c]
-        weights[c] = log_shares[c] - 0.5 * np.log1p(ratio) + 0.5 * score * score * variances[c] / (1 + ratio)
+        weights[c] = 0.5 * score * score * variances[c] / (1 + precision * variances[c])
         highest = max(highest, weights[c])
-    total = 0.0
-    for c in range(len(variances)):
-        weights[c] = np.exp(weights[c] - highest)
+    weights[0] = total = shares[0] * np.exp(-highest)
+    for c in range(1, len(variances)):
+        weights[c] = shares[c] * np.exp(weights[c] - highest) / np.sqrt(1 + precision * variances[c])
         total += weights[c]
     left, chosen = uniform * total, 0
     while chosen < len(variances) - 1 and left >= weights[chosen]:
@@ -83,7 +81,7 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
     weights: Float32Array,
     multiples: FloatArray,
     scales: FloatArray,
-    log_shares: FloatArray,
+    shares: FloatArray,
     residual: FloatArray,
     normals: FloatArray,
     uniforms: FloatArray,
@@ -104,7 +102,7 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
         D, sums of the weights of an animal's records, shape (animals, traits).
     multiples
         Variances of the components over the trait's own scale, shape (components,).
-    scales, log_shares, residual
+    scales, shares, residual
         Of each trait; shares by component.
     normals, uniforms
         Random numbers, shape (markers, traits).
@@ -138,7 +136,7 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
                     (right[place] + own * before) / noise,
                     own / noise,
                     variances,
-                    log_shares[trait],
+                    shares[trait],
                     normals[marker, trait],
                     uniforms[marker, trait],
                     room,
@@ -165,19 +163,21 @@ class Prior:
     ----------
     multiples
         Variances of the components over one that is sampled, the first 0, shape (components,).
-    shares
-        Of the markers that are of each component, at first; they are sampled, under Dirichlet(1, 1, ...). Chains that
-        begin with few effects stay there long where many small ones are the truth.
+    few, many
+        Shares of the markers that are of each component, where a chain begins; they are sampled, under Dirichlet(1, 1,
+        ...). A chain that begins with few effects stays there long where many small ones are the truth, and the other
+        way round: chains that begin at either end tell whether they have met.
     """
 
     multiples: tuple[float, ...]
-    shares: tuple[float, ...]
+    few: tuple[float, ...]
+    many: tuple[float, ...]
 
 
-BAYES_R = Prior((0.0, 0.01, 0.1, 1.0), (0.5, 0.3, 0.15, 0.05))
+BAYES_R = Prior((0.0, 0.01, 0.1, 1.0), (0.95, 0.03, 0.015, 0.005), (0.5, 0.3, 0.15, 0.05))
 """Erbe et al. 2012, J Dairy Sci 95:4114; Moser et al. 2015, PLoS Genet 11:e1004969."""
 
-BAYES_C = Prior((0.0, 1.0), (0.5, 0.5))
+BAYES_C = Prior((0.0, 1.0), (0.95, 0.05), (0.5, 0.5))
 """Habier et al. 2011, BMC Bioinformatics 12:186, with the share of effects that are 0 sampled (BayesC-pi)."""
 
 
@@ -259,7 +259,7 @@ class MarkerSampler:
         out[: len(values), : values.shape[1]] = values
         return out
 
-    def run(self, sweeps: int, burn_in: int, n_draws: int, *, rng: np.random.Generator) -> Chain:
+    def run(self, sweeps: int, burn_in: int, n_draws: int, *, begin_with_many: bool, rng: np.random.Generator) -> Chain:
         """Return one chain.
 
         Parameters
@@ -268,10 +268,12 @@ class MarkerSampler:
             All sweeps, and how many of them aren't kept.
         n_draws
             How many of the kept ones have their effects stored, evenly spread.
+        begin_with_many
+            Where the chain begins: with many effects that aren't 0, or with few.
         rng
             Draws everything.
         """
-        state = _State(self, rng)
+        state = _State(self, self.prior.many if begin_with_many else self.prior.few, rng)
         kept = sweeps - burn_in
         stored = set(np.linspace(burn_in, sweeps - 1, min(n_draws, kept)).astype(int).tolist())
         n_markers = self.blocks.n_markers
@@ -304,7 +306,7 @@ class MarkerSampler:
 class _State:
     """Where a chain stands."""
 
-    def __init__(self, sampler: MarkerSampler, rng: np.random.Generator) -> None:
+    def __init__(self, sampler: MarkerSampler, shares: tuple[float, ...], rng: np.random.Generator) -> None:
         self._sampler, self._rng = sampler, rng
         prior, n_traits = sampler.prior, sampler._n_traits
         n_rows, n_markers = sampler.blocks.shape
@@ -312,8 +314,8 @@ class _State:
         self.effects = np.zeros((n_markers, n_traits))
         self.components = np.zeros((n_markers, n_traits), dtype=np.uint8)
         self._multiples = np.array(prior.multiples)
-        self._log_shares = np.log(np.tile(prior.shares, (n_traits, 1)))
-        usual = _PRIOR_SHARE / max(sampler._spread * float(np.dot(prior.multiples, prior.shares)), 1e-12)
+        self._shares = np.tile(shares, (n_traits, 1))
+        usual = _PRIOR_SHARE / max(sampler._spread * float(np.dot(prior.multiples, prior.few)), 1e-12)
         self._scales = np.where(sampler.varies, usual, 0.0)
         self.residual: FloatArray = np.full(n_traits, 1 - _PRIOR_SHARE)
         self._prior_scale = usual * (_FREEDOM - 2) / _FREEDOM
@@ -335,7 +337,7 @@ class _State:
             sampler._weights,
             self._multiples,
             self._scales,
-            self._log_shares,
+            self._shares,
             self.residual,
             rng.standard_normal(shape),
             rng.random(shape),
@@ -383,7 +385,7 @@ class _State:
         squares = float(np.sum(own**2 / self._multiples[components[inside]])) + _FREEDOM * self._prior_scale
         self._scales[trait] = squares / rng.chisquare(int(inside.sum()) + _FREEDOM)
         counts = np.bincount(components, minlength=len(self._multiples))
-        self._log_shares[trait] = np.log(np.maximum(rng.dirichlet(counts + 1.0), 1e-300))
+        self._shares[trait] = rng.dirichlet(counts + 1.0)
 
 
 def _mean_weights(cohort: Cohort) -> FloatArray:
