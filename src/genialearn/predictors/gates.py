@@ -86,7 +86,10 @@ def _slope(
     value = float(w @ (x * y)) / spread
     leverage = np.bincount(block_of[known], weights=w * x**2) / spread
     scores = np.bincount(block_of[known], weights=w * x * (y - value * x)) / np.maximum(1 - leverage, 1e-3)
-    return value, float(np.sqrt(np.sum(scores**2))) / spread, max(1 / float(np.sum(leverage**2)) - 1, 1.0)
+    error = float(np.sqrt(np.sum(scores**2))) / spread
+    if not error > 0:  # a trait that doesn't vary: what is left of it is rounding
+        return 0.0, 1.0, 1.0
+    return value, error, max(1 / float(np.sum(leverage**2)) - 1, 1.0)
 
 
 def shares(errors: FloatArray, differences: FloatArray, weights: FloatArray, *, blocks: StrArray) -> FloatArray:
