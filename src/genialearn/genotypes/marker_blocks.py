@@ -22,7 +22,6 @@ PAD_COLUMNS = _lookup.LANES
 """Columns of values of animals or markers come in multiples of this."""
 
 _PAIRS = WIDTH // 2
-_PAIRS_OF_A_THREAD = _PAIRS // 2
 _TILES_OF_A_THREAD = 16
 
 
@@ -131,7 +130,7 @@ def sums_over_animals(
     for code in range(4):
         by_code[code] = _COPIES_LESS_ONE[code]
     out[:] = 0.0
-    _lookup_sum_over_animals(squares, values, by_code, missing, any_missing, _PAIRS_OF_A_THREAD, out)
+    _lookup_sum_over_animals(squares, values, by_code, missing, any_missing, _PAIRS, out)
     totals = np.zeros(values.shape[1])
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
