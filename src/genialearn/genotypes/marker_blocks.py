@@ -68,7 +68,7 @@ class MarkerBlocks:
         means = 2 * frequencies.reshape(n_blocks, WIDTH)
         by_code = np.stack([2 - means, np.zeros_like(means), 1 - means, -means], axis=1)
         missing = means - 1
-        by_code.reshape(n_blocks, 4, WIDTH)[-1, :, n_markers - (n_blocks - 1) * WIDTH :] = 0.0
+        by_code[-1, :, n_markers - (n_blocks - 1) * WIDTH :] = 0.0
         return cls(
             squares,
             n_animals,

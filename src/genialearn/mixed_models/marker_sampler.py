@@ -19,7 +19,6 @@ from numba import njit, prange
 from genialearn._arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.genotypes.marker_blocks import PAD_COLUMNS, MarkerBlocks, sums_over_animals, sums_over_markers
-from genialearn.mixed_models.adjustment import average_by_animal
 from genialearn.mixed_models.records import Pattern, patterns
 
 _FREEDOM = 4.0
@@ -251,7 +250,7 @@ class MarkerSampler:
         return np.asarray(self.units > 0)
 
     def _sums(self, pattern: Pattern, values: FloatArray) -> FloatArray:
-        return average_by_animal(pattern.animals, np.ones(len(values)), values, self._n_animals)[1]
+        return np.bincount(pattern.animals, weights=values, minlength=self._n_animals).astype(np.float64)
 
     def _padded(self, values: FloatArray) -> Float32Array:
         columns = PAD_COLUMNS * -(-self._n_traits // PAD_COLUMNS)
@@ -370,8 +369,7 @@ class _State:
     def _weighted_residuals(self, trait: int, adjusted: FloatArray) -> FloatArray:
         pattern = self._sampler._patterns[trait]
         e = adjusted - self.values[pattern.animals, trait]
-        weighted = pattern.root_weights**2 * e
-        return np.bincount(pattern.animals, weights=weighted, minlength=self._sampler._n_animals).astype(np.float64)
+        return self._sampler._sums(pattern, pattern.root_weights**2 * e)
 
     def _draw_variances(self, trait: int, pattern: Pattern, adjusted: FloatArray) -> None:
         """Draw the residual variance, the scale of effects, and the shares of the components."""
