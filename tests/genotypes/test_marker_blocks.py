@@ -5,7 +5,7 @@ import pytest
 
 from genialearn._arrays import Float32Array, FloatArray, as_ids
 from genialearn.genotypes import DenseGenotypes, MarkerMap
-from genialearn.genotypes.marker_blocks import WIDTH, MarkerBlocks, sums_over_animals, sums_over_markers
+from genialearn.genotypes.marker_blocks import WIDTH, MarkerBlocks, add_effects, sums_over_animals
 
 
 def genotypes(n_animals: int, n_markers: int, *, missing: float) -> DenseGenotypes:
@@ -23,28 +23,33 @@ def centred(found: DenseGenotypes) -> FloatArray:
 
 
 def padded(values: FloatArray, n_rows: int) -> Float32Array:
-    out = np.zeros((n_rows, 16), dtype=np.float32)
+    out = np.zeros((n_rows, 16 * -(-values.shape[1] // 16)), dtype=np.float32)
     out[: len(values), : values.shape[1]] = values
     return out
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.05])
-@pytest.mark.parametrize(("n_animals", "n_markers"), [(70, 300), (33, 128), (1, 5)])
-def test_products_of_blocks_are_those_of_centred_dosages(n_animals: int, n_markers: int, missing: float) -> None:
+@pytest.mark.parametrize(
+    ("n_animals", "n_markers", "n_traits"), [(70, 300, 3), (33, 128, 20), (1, 5, 3), (600, 130, 40), (40, 130, 50)]
+)
+def test_products_of_blocks_are_those_of_centred_dosages(
+    n_animals: int, n_markers: int, n_traits: int, missing: float
+) -> None:
     found = genotypes(n_animals, n_markers, missing=missing)
     blocks, z, rng = MarkerBlocks.of(found), centred(found), np.random.default_rng(2)
-    by_animal, effects = rng.standard_normal((n_animals, 3)), rng.standard_normal((n_markers, 3))
+    by_animal, effects = rng.standard_normal((n_animals, n_traits)), rng.standard_normal((n_markers, n_traits))
     n_rows, n_columns = blocks.shape
-    sums, total = np.zeros((n_columns, 16)), np.zeros((n_rows, 16))
     values, u = padded(by_animal, n_rows), padded(effects, n_columns)
+    weights = padded(rng.uniform(0, 2, (n_animals, n_traits)), n_rows)
+    sums, moved, left = np.zeros((n_columns, u.shape[1])), np.zeros_like(values), values.copy()
     for block in range(len(blocks.squares)):
-        own, part = slice(WIDTH * block, WIDTH * (block + 1)), np.empty((n_rows, 16))
+        own = slice(WIDTH * block, WIDTH * (block + 1))
         sums_over_animals(blocks.squares[block], values, blocks.missing[block], blocks.any_missing, sums[own])
-        sums_over_markers(blocks.squares[block], u[own], blocks.by_code[block], part)
-        total += part
+        add_effects(blocks.squares[block], u[own], blocks.by_code[block], weights, left, moved)
 
-    np.testing.assert_allclose(sums[:n_markers, :3], z.T @ by_animal, atol=1e-4)
-    np.testing.assert_allclose(total[:n_animals, :3], z @ effects, atol=1e-4)
+    np.testing.assert_allclose(sums[:n_markers, :n_traits], z.T @ by_animal, atol=2e-4)
+    np.testing.assert_allclose(moved[:n_animals, :n_traits], z @ effects, atol=2e-4)
+    np.testing.assert_allclose(left, values - weights * moved, atol=2e-4)
     np.testing.assert_allclose(blocks.frequencies, np.nan_to_num(_frequencies(found)), atol=1e-12)
 
 

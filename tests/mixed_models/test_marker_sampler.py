@@ -27,11 +27,11 @@ def swept(  # noqa: PLR0917
 ) -> None:
     """Draw all effects once, of records y less Z u."""
     n, t = y.shape
-    left = sampler._padded(weights * (y - state.values[:n, :t]))
+    left = sampler.padded(weights * (y - state.values[:n, :t]))
     blocks = sampler.blocks
     marker_sampler._sweep(
-        blocks.squares, blocks.by_code, blocks.missing, blocks.any_missing, sampler._products, sampler._product_of,
-        sampler._weights, state._multiples, state._scales, state._shares, state.residual, normals, uniforms, left,
+        blocks.squares, blocks.by_code, blocks.missing, blocks.any_missing, sampler.products, sampler.product_of,
+        sampler.weights, state._multiples, state._scales, state._shares, state.residual, normals, uniforms, left,
         state.values, state.effects, state.components,
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ def test_a_sweep_is_marker_by_marker(repeated: bool) -> None:
     state = marker_sampler._State(sampler, sampler.prior.few, rng)
     state._scales[:] = 0.02
     z, n_traits = centred(cohort), len(cohort.traits)
-    weights = sampler._weights[: len(cohort), :n_traits].astype(np.float64)
+    weights = sampler.weights[: len(cohort), :n_traits].astype(np.float64)
     y = z @ rng.normal(0, 0.05, (300, n_traits)) + rng.normal(size=(len(cohort), n_traits))
     expected = np.zeros((300, n_traits))
     for _ in range(2):
@@ -130,7 +130,7 @@ def test_traits_do_not_see_each_other() -> None:
     state, again = (marker_sampler._State(sampler, BAYES_R.few, np.random.default_rng(1)) for _ in range(2))
     rng = np.random.default_rng(2)
     normals, uniforms, y = rng.standard_normal((384, 5)), rng.random((384, 5)), rng.normal(size=(60, 5))
-    weights = sampler._weights[:60, :5].astype(np.float64)
+    weights = sampler.weights[:60, :5].astype(np.float64)
     for which, factor in ((state, 1.0), (again, 3.0)):
         swept(sampler, which, y * [1, factor, factor, factor, factor], weights, normals, uniforms)
 

@@ -199,7 +199,7 @@ def _trailing_zeros(typing: Any, number: Any) -> Any:
 
 
 @njit(inline="always")
-def _aligned_zeros(n_rows: int, n_columns: int) -> Float32Array:
+def aligned_zeros(n_rows: int, n_columns: int) -> Float32Array:
     """Return an array whose rows are whole vectors at addresses that are multiples of 64."""
     raw = np.zeros(n_rows * n_columns + LANES, dtype=np.float32)
     start = (-raw.ctypes.data % (4 * LANES)) // 4
@@ -207,8 +207,8 @@ def _aligned_zeros(n_rows: int, n_columns: int) -> Float32Array:
 
 
 @njit(cache=True)
-def _fill_tables(tables: Float32Array, values: Float32Array, by_code: Float32Array, first: int) -> None:
-    """Write the tables of 16 pairs: row (code, code') of a pair is f(code) x + f'(code') x'."""
+def _fill_tables(tables: Float32Array, values: Float32Array, by_code: Float32Array, first: int, start: int) -> None:
+    """Write the tables of 16 pairs: row (code, code') of a pair is f(code) x + f'(code') x', x from a column on."""
     n_columns = tables.shape[1]
     for pair in range(PAIRS):
         left = first + 2 * pair
@@ -218,7 +218,7 @@ def _fill_tables(tables: Float32Array, values: Float32Array, by_code: Float32Arr
                 f = by_code[code, left]
                 row = 16 * pair + 4 * second + code
                 for column in range(n_columns):
-                    tables[row, column] = f * values[left, column] + g * values[left + 1, column]
+                    tables[row, column] = f * values[left, start + column] + g * values[left + 1, start + column]
 
 
 @njit(cache=True)
@@ -264,9 +264,9 @@ def sum_over_animals(  # noqa: PLR0917 - numba knows no keywords
     words = squares.reshape(n_tiles, n_pairs * PAIRS).view(np.uint64).reshape(n_tiles, n_pairs, 2)
     for block in prange((n_pairs + width - 1) // width):
         start, stop = block * width, min(n_pairs, (block + 1) * width)
-        tables, sums = _aligned_zeros(16 * PAIRS, n_columns), _aligned_zeros(2 * (stop - start), n_columns)
+        tables, sums = aligned_zeros(16 * PAIRS, n_columns), aligned_zeros(2 * (stop - start), n_columns)
         for tile in range(n_tiles):
-            _fill_tables(tables, values, by_code, TILE * tile)
+            _fill_tables(tables, values, by_code, TILE * tile, 0)
             at = squares.ctypes.data + (tile * n_pairs + start) * PAIRS
             for pair in range(stop - start):
                 first = sums.ctypes.data + 8 * pair * n_columns
@@ -316,9 +316,9 @@ def sum_over_markers(
     n_columns = values.shape[1]
     for block in prange((n_tiles + width - 1) // width):
         start, stop = block * width, min(n_tiles, (block + 1) * width)
-        tables, sums = _aligned_zeros(16 * PAIRS, n_columns), _aligned_zeros(TILE * (stop - start), n_columns)
+        tables, sums = aligned_zeros(16 * PAIRS, n_columns), aligned_zeros(TILE * (stop - start), n_columns)
         for group in range(n_pairs // PAIRS):
-            _fill_tables(tables, values, by_code, TILE * group)
+            _fill_tables(tables, values, by_code, TILE * group, 0)
             for tile in range(start, stop):
                 at = squares.ctypes.data + (tile * n_pairs + PAIRS * group) * PAIRS
                 for pair in range(PAIRS):
@@ -332,6 +332,120 @@ def sum_over_markers(
                         _across_1(at + pair, tables.ctypes.data, first, second)
             if group % _FLUSH == _FLUSH - 1 or group == n_pairs // PAIRS - 1:
                 _flush(sums, out, TILE * start)
+
+
+@njit(inline="always")
+def _along(at: int, tables: int, first: int, second: int, lanes: int) -> None:
+    if lanes == 48:
+        _along_3(at, tables, first, second)
+    elif lanes == 32:
+        _along_2(at, tables, first, second)
+    else:
+        _along_1(at, tables, first, second)
+
+
+@njit(inline="always")
+def _across(at: int, tables: int, first: int, second: int, lanes: int) -> None:
+    if lanes == 48:
+        _across_3(at, tables, first, second)
+    elif lanes == 32:
+        _across_2(at, tables, first, second)
+    else:
+        _across_1(at, tables, first, second)
+
+
+@njit(cache=True)
+def tiles_over_animals(  # noqa: PLR0917 - numba knows no keywords
+    squares: ByteArray,
+    values: Float32Array,
+    missing: Float32Array,
+    any_missing: bool,
+    tiles: tuple[int, int],
+    columns: tuple[int, int],
+    out: FloatArray,
+) -> None:
+    """Add D'V over some tiles of animals and some columns to `out`, for D as in `sum_over_animals`.
+
+    Parameters
+    ----------
+    squares, values, missing, any_missing
+        As in `sum_over_animals`, but for any number of columns.
+    tiles, columns
+        First and last but one; 16, 32 or 48 columns.
+    out
+        Shape (2 marker pairs, columns of V).
+    """
+    n_pairs, lanes = squares.shape[1], columns[1] - columns[0]
+    tables, sums = aligned_zeros(16 * PAIRS, lanes), aligned_zeros(2 * n_pairs, lanes)
+    for tile in range(tiles[0], tiles[1]):
+        for pair in range(PAIRS):
+            left = TILE * tile + 2 * pair
+            for second in range(_CODES):
+                g = COPIES_LESS_ONE[second]
+                for code in range(_CODES):
+                    f, row = COPIES_LESS_ONE[code], 16 * pair + 4 * second + code
+                    for lane in range(lanes):
+                        column = columns[0] + lane
+                        tables[row, lane] = f * values[left, column] + g * values[left + 1, column]
+        at = squares.ctypes.data + tile * n_pairs * PAIRS
+        for pair in range(n_pairs):
+            first = sums.ctypes.data + 8 * pair * lanes
+            _along(at + PAIRS * pair, tables.ctypes.data, first, first + 4 * lanes, lanes)
+        if any_missing:
+            _add_missing(squares[tile], values, missing, TILE * tile, columns[0], sums)
+        if (tile - tiles[0]) % _FLUSH == _FLUSH - 1 or tile == tiles[1] - 1:
+            for row in range(2 * n_pairs):
+                for lane in range(lanes):
+                    out[row, columns[0] + lane] += sums[row, lane]
+                    sums[row, lane] = 0
+
+
+@njit(cache=True)
+def _add_missing(  # noqa: PLR0917 - numba knows no keywords
+    squares: ByteArray, values: Float32Array, missing: Float32Array, first_animal: int, start: int, sums: Float32Array
+) -> None:
+    """Add what missing dosages of a tile count, by marker."""
+    words = squares.reshape(squares.shape[0] * PAIRS).view(np.uint64)
+    for number in range(len(words)):
+        found = words[number] & ~(words[number] >> np.uint64(1)) & _MISSING_BITS
+        while found:
+            bit = np.int64(_trailing_zeros(found))
+            found &= found - np.uint64(1)
+            animal = first_animal + 16 * (number % 2) + 2 * (bit // 8) + (bit >> 1) % 2
+            row = 2 * (number // 2) + (bit >> 2) % 2
+            for lane in range(sums.shape[1]):
+                sums[row, lane] += missing[row] * values[animal, start + lane]
+
+
+@njit(cache=True)
+def tiles_over_markers(  # noqa: PLR0917 - numba knows no keywords
+    squares: ByteArray,
+    effects: Float32Array,
+    by_code: Float32Array,
+    tiles: tuple[int, int],
+    columns: tuple[int, int],
+    tables: Float32Array,
+    sums: Float32Array,
+) -> None:
+    """Add Z U of some tiles of animals to `sums`, for some columns of U.
+
+    Parameters
+    ----------
+    squares, effects, by_code
+        As in `sum_over_markers`, but for any number of columns.
+    tiles, columns
+        First and last but one; 16, 32 or 48 columns.
+    tables, sums
+        Aligned room, shapes (256, columns) and (32 tiles, columns).
+    """
+    n_pairs, lanes = squares.shape[1], columns[1] - columns[0]
+    for group in range(n_pairs // PAIRS):
+        _fill_tables(tables, effects, by_code, TILE * group, columns[0])
+        for tile in range(tiles[0], tiles[1]):
+            at = squares.ctypes.data + (tile * n_pairs + PAIRS * group) * PAIRS
+            for pair in range(PAIRS):
+                first = sums.ctypes.data + 8 * ((tile - tiles[0]) * PAIRS + pair) * lanes
+                _across(at + pair, tables.ctypes.data, first, first + 4 * lanes, lanes)
 
 
 def expand_by_marker(values: FloatArray, n_rows: int) -> Float32Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 
 from genialearn._arrays import ByteArray, Float32Array, FloatArray
 from genialearn.genotypes import _lookup
@@ -22,7 +22,12 @@ PAD_COLUMNS = _lookup.LANES
 """Columns of values of animals or markers come in multiples of this."""
 
 _PAIRS = WIDTH // 2
+
 _TILES_OF_A_THREAD = 16
+"""Animal tiles that a thread takes at a time where markers are summed: sums of 32 KiB for 16 columns."""
+
+_PARTS = 4
+"""Into which animals are divided where they are summed: a number of its own, so that threads don't change sums."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,7 @@ class MarkerBlocks:
         return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def sums_over_animals(
     squares: ByteArray, values: Float32Array, missing: Float32Array, any_missing: bool, out: FloatArray
 ) -> None:
@@ -126,23 +131,34 @@ def sums_over_animals(
     out
         Shape (128, columns).
     """
-    by_code = np.empty((4, values.shape[0]), dtype=np.float32)
-    for code in range(4):
-        by_code[code] = _COPIES_LESS_ONE[code]
-    out[:] = 0.0
-    _lookup_sum_over_animals(squares, values, by_code, missing, any_missing, _PAIRS, out)
-    totals = np.zeros(values.shape[1])
-    for row in range(values.shape[0]):
-        for column in range(values.shape[1]):
-            totals[column] += values[row, column]
+    n_tiles, n_columns = squares.shape[0], values.shape[1]
+    sums, totals = np.zeros((_PARTS, out.shape[0], n_columns)), np.zeros((_PARTS, n_columns))
+    for part in prange(_PARTS):
+        tiles = n_tiles * part // _PARTS, n_tiles * (part + 1) // _PARTS
+        for start in range(0, n_columns, _PANEL):
+            columns = start, min(start + _PANEL, n_columns)
+            _tiles_over_animals(squares, values, missing, any_missing, tiles, columns, sums[part])
+        for row in range(_TILE * tiles[0], _TILE * tiles[1]):
+            for column in range(n_columns):
+                totals[part, column] += values[row, column]
     for marker in range(out.shape[0]):
-        for column in range(out.shape[1]):
-            out[marker, column] -= missing[marker] * totals[column]
+        for column in range(n_columns):
+            total = 0.0
+            for part in range(_PARTS):
+                total += sums[part, marker, column] - missing[marker] * totals[part, column]
+            out[marker, column] = total
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def sums_over_markers(squares: ByteArray, effects: Float32Array, by_code: Float32Array, out: FloatArray) -> None:
-    """Write Z U of one block.
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def add_effects(  # noqa: PLR0917 - numba knows no keywords
+    squares: ByteArray,
+    effects: Float32Array,
+    by_code: Float32Array,
+    weights: Float32Array,
+    left: Float32Array,
+    moved: Float32Array,
+) -> None:
+    """Add Z U of one block to `moved`, and take D Z U from `left`.
 
     Parameters
     ----------
@@ -150,12 +166,28 @@ def sums_over_markers(squares: ByteArray, effects: Float32Array, by_code: Float3
         Of the block, as in `MarkerBlocks`.
     effects
         U, shape (128, 16 columns or a multiple).
-    out
+    weights
+        D of each column, shape (32 animal tiles, columns).
+    left, moved
         Shape (32 animal tiles, columns).
     """
-    out[:] = 0.0
-    _lookup_sum_over_markers(squares, effects, by_code, _TILES_OF_A_THREAD, out)
+    n_tiles, n_columns = squares.shape[0], effects.shape[1]
+    n_parts = (n_tiles + _TILES_OF_A_THREAD - 1) // _TILES_OF_A_THREAD
+    for part in prange(n_parts):
+        tiles = part * _TILES_OF_A_THREAD, min(n_tiles, (part + 1) * _TILES_OF_A_THREAD)
+        first = _TILE * tiles[0]
+        for start in range(0, n_columns, _PANEL):
+            columns = start, min(start + _PANEL, n_columns)
+            lanes = columns[1] - columns[0]
+            tables, sums = _aligned_zeros(_ROWS, lanes), _aligned_zeros(_TILE * _TILES_OF_A_THREAD, lanes)
+            _tiles_over_markers(squares, effects, by_code, tiles, columns, tables, sums)
+            for row in range(_TILE * (tiles[1] - tiles[0])):
+                for lane in range(lanes):
+                    change = sums[row, lane]
+                    moved[first + row, start + lane] += change
+                    left[first + row, start + lane] -= weights[first + row, start + lane] * change
 
 
-_COPIES_LESS_ONE = _lookup.COPIES_LESS_ONE
-_lookup_sum_over_animals, _lookup_sum_over_markers = _lookup.sum_over_animals, _lookup.sum_over_markers
+_aligned_zeros, _tiles_over_animals = _lookup.aligned_zeros, _lookup.tiles_over_animals
+_tiles_over_markers = _lookup.tiles_over_markers
+_TILE, _PANEL, _ROWS = _lookup.TILE, _lookup.PANEL, 16 * _lookup.PAIRS

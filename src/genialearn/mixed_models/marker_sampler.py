@@ -11,15 +11,16 @@ direction, and p draws a trait.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
 
-from genialearn._arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
+from genialearn._arrays import ByteArray, Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
-from genialearn.genotypes.marker_blocks import PAD_COLUMNS, MarkerBlocks, sums_over_animals, sums_over_markers
-from genialearn.mixed_models.records import Pattern, patterns
+from genialearn.genotypes.marker_blocks import add_effects, sums_over_animals
+from genialearn.mixed_models.marker_system import MarkerSystem
+from genialearn.mixed_models.records import Pattern
 
 _FREEDOM = 4.0
 """Degrees of freedom of the priors of variances: as good as nothing beside the records."""
@@ -116,7 +117,7 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
     n_traits = len(scales)
     sums = np.empty((width, left.shape[1]))
     changes = np.zeros((width, left.shape[1]), dtype=np.float32)
-    part = np.empty(values.shape)
+    moved = np.zeros(left.shape, dtype=np.float32)
     for block in range(n_blocks):
         sums_over_animals(squares[block], left, missing[block], any_missing, sums)
         for trait in prange(n_traits):
@@ -147,11 +148,8 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
                     changes[place, trait] = change
                     for other in range(place + 1, width):
                         right[other] -= square[place, other] * change
-        sums_over_markers(squares[block], changes, by_code[block], part)
-        for row in prange(values.shape[0]):
-            for column in range(values.shape[1]):
-                values[row, column] += part[row, column]
-                left[row, column] -= weights[row, column] * np.float32(part[row, column])
+        add_effects(squares[block], changes, by_code[block], weights, left, moved)
+    values += moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +207,7 @@ class Chain:
     means: FloatArray
 
 
-class MarkerSampler:
+class MarkerSampler(MarkerSystem):
     """The records of a cohort, ready for chains.
 
     Parameters
@@ -221,42 +219,8 @@ class MarkerSampler:
     """
 
     def __init__(self, cohort: Cohort, prior: Prior) -> None:
+        super().__init__(cohort)
         self.prior = prior
-        self.mean_weights = _mean_weights(cohort)
-        """Of each trait's records, shape (traits,); the chains' residual variances are of a record of this weight."""
-        self._patterns = patterns(_reweighted(cohort, self.mean_weights))
-        self.blocks = MarkerBlocks.of(cohort.genotypes)
-        self._n_animals, self._n_traits = len(cohort), len(cohort.traits)
-        units, values = zip(
-            *(_standardised(pattern, cohort.records.values[pattern.records, t]) for t, pattern in self._enumerated()),
-            strict=True,
-        )
-        self.units: FloatArray = np.array(units)
-        """Standard deviations of records without their fixed effects, 0 where they don't vary, shape (traits,)."""
-        self._values: tuple[FloatArray, ...] = values
-        by_animal = np.column_stack([self._sums(p, p.root_weights**2) for p in self._patterns])
-        kinds, self._product_of = np.unique(by_animal, axis=1, return_inverse=True)
-        self._products = self.blocks.products(cohort.genotypes, kinds)
-        self._weights = self._padded(by_animal)
-        p = self.blocks.frequencies
-        self._spread = float(np.sum(2 * p * (1 - p)))
-
-    def _enumerated(self) -> list[tuple[int, Pattern]]:
-        return list(enumerate(self._patterns))
-
-    @property
-    def varies(self) -> BoolArray:
-        """Which traits have records that differ, shape (traits,)."""
-        return np.asarray(self.units > 0)
-
-    def _sums(self, pattern: Pattern, values: FloatArray) -> FloatArray:
-        return np.bincount(pattern.animals, weights=values, minlength=self._n_animals).astype(np.float64)
-
-    def _padded(self, values: FloatArray) -> Float32Array:
-        columns = PAD_COLUMNS * -(-self._n_traits // PAD_COLUMNS)
-        out = np.zeros((self.blocks.shape[0], columns), dtype=np.float32)
-        out[: len(values), : values.shape[1]] = values
-        return out
 
     def run(self, sweeps: int, burn_in: int, n_draws: int, *, begin_with_many: bool, rng: np.random.Generator) -> Chain:
         """Return one chain.
@@ -276,14 +240,14 @@ class MarkerSampler:
         kept = sweeps - burn_in
         stored = set(np.linspace(burn_in, sweeps - 1, min(n_draws, kept)).astype(int).tolist())
         n_markers = self.blocks.n_markers
-        genetic, residual, n_effects = (np.empty((kept, self._n_traits)) for _ in range(3))
+        genetic, residual, n_effects = (np.empty((kept, self.n_traits)) for _ in range(3))
         total, included = np.zeros(state.effects.shape), np.zeros(state.effects.shape)
-        draws, means = [], np.zeros(self._n_traits)
+        draws, means = [], np.zeros(self.n_traits)
         for sweep in range(sweeps):
             fixed = state.step()
             if sweep < burn_in:
                 continue
-            genetic[sweep - burn_in] = state.values[: self._n_animals, : self._n_traits].var(axis=0)
+            genetic[sweep - burn_in] = state.values[: self.n_animals, : self.n_traits].var(axis=0)
             residual[sweep - burn_in] = state.residual
             n_effects[sweep - burn_in] = np.count_nonzero(state.components[:n_markers], axis=0)
             total += state.effects
@@ -307,14 +271,14 @@ class _State:
 
     def __init__(self, sampler: MarkerSampler, shares: tuple[float, ...], rng: np.random.Generator) -> None:
         self._sampler, self._rng = sampler, rng
-        prior, n_traits = sampler.prior, sampler._n_traits
+        prior, n_traits = sampler.prior, sampler.n_traits
         n_rows, n_markers = sampler.blocks.shape
-        self.values = np.zeros((n_rows, sampler._weights.shape[1]))
+        self.values = np.zeros((n_rows, sampler.weights.shape[1]))
         self.effects = np.zeros((n_markers, n_traits))
         self.components = np.zeros((n_markers, n_traits), dtype=np.uint8)
         self._multiples = np.array(prior.multiples)
         self._shares = np.tile(shares, (n_traits, 1))
-        usual = _PRIOR_SHARE / max(sampler._spread * float(np.dot(prior.multiples, prior.few)), 1e-12)
+        usual = _PRIOR_SHARE / max(sampler.spread * float(np.dot(prior.multiples, prior.few)), 1e-12)
         self._scales = np.where(sampler.varies, usual, 0.0)
         self.residual: FloatArray = np.full(n_traits, 1 - _PRIOR_SHARE)
         self._prior_scale = usual * (_FREEDOM - 2) / _FREEDOM
@@ -325,15 +289,17 @@ class _State:
         sampler, rng = self._sampler, self._rng
         blocks, shape = sampler.blocks, self.effects.shape
         adjusted, means = self._without_fixed_effects()
-        left = sampler._padded(np.column_stack([self._weighted_residuals(t, y) for t, y in enumerate(adjusted)]))
+        left = sampler.padded(
+            np.column_stack([sampler.weighted_residuals(t, y, self.values) for t, y in enumerate(adjusted)])
+        )
         _sweep(
             blocks.squares,
             blocks.by_code,
             blocks.missing,
             blocks.any_missing,
-            sampler._products,
-            sampler._product_of,
-            sampler._weights,
+            sampler.products,
+            sampler.product_of,
+            sampler.weights,
             self._multiples,
             self._scales,
             self._shares,
@@ -345,7 +311,7 @@ class _State:
             self.effects,
             self.components,
         )
-        for trait, pattern in sampler._enumerated():
+        for trait, pattern in sampler.enumerated():
             if sampler.units[trait] > 0:
                 self._draw_variances(trait, pattern, adjusted[trait])
         return means
@@ -356,8 +322,8 @@ class _State:
         Least squares on residuals plus noise of their own size have the mean and the covariance of the posterior.
         """
         adjusted, means = [], []
-        for trait, pattern in self._sampler._enumerated():
-            y = self._sampler._values[trait]
+        for trait, pattern in self._sampler.enumerated():
+            y = self._sampler.values[trait]
             noise = np.sqrt(self.residual[trait]) * self._rng.standard_normal(len(y))
             left = pattern.root_weights * (y - self.values[pattern.animals, trait])
             b = pattern.projection.coefficients((left + noise * self._sampler.varies[trait])[:, None])[:, 0]
@@ -365,11 +331,6 @@ class _State:
             adjusted.append(y - part)
             means.append(np.average(part, weights=pattern.root_weights**2))
         return adjusted, np.array(means)
-
-    def _weighted_residuals(self, trait: int, adjusted: FloatArray) -> FloatArray:
-        pattern = self._sampler._patterns[trait]
-        e = adjusted - self.values[pattern.animals, trait]
-        return self._sampler._sums(pattern, pattern.root_weights**2 * e)
 
     def _draw_variances(self, trait: int, pattern: Pattern, adjusted: FloatArray) -> None:
         """Draw the residual variance, the scale of effects, and the shares of the components."""
@@ -384,23 +345,3 @@ class _State:
         self._scales[trait] = squares / rng.chisquare(int(inside.sum()) + _FREEDOM)
         counts = np.bincount(components, minlength=len(self._multiples))
         self._shares[trait] = rng.dirichlet(counts + 1.0)
-
-
-def _mean_weights(cohort: Cohort) -> FloatArray:
-    known = np.isfinite(cohort.records.values)
-    return np.asarray(np.sum(cohort.records.weights * known, axis=0) / np.maximum(known.sum(axis=0), 1))
-
-
-def _reweighted(cohort: Cohort, mean_weights: FloatArray) -> Cohort:
-    """Return a cohort whose weights are relative: the same whatever scale they were given on."""
-    means = np.where(mean_weights > 0, mean_weights, 1.0)
-    return replace(cohort, records=replace(cohort.records, weights=cohort.records.weights / means))
-
-
-def _standardised(pattern: Pattern, y: FloatArray) -> tuple[float, FloatArray]:
-    """Return the standard deviation of records without their fixed effects, and the records over it."""
-    left = pattern.projection.remove((pattern.root_weights * y)[:, None])[:, 0]
-    unit = float(np.sqrt(left @ left / max(pattern.n_contrasts, 1)))
-    if unit <= 1e-12 * float(np.abs(y).max()):
-        return 0.0, y
-    return unit, y / unit

@@ -7,6 +7,7 @@ number of traits costs one product with G: holes, weights and fixed effects are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -45,6 +46,46 @@ class RandomEffect:
         """Return W^1/2 Q Q' W^1/2 v for its incidence Q, without the ratio, shape (records, columns)."""
         return np.asarray(self.incidence @ (self.incidence.T @ values))
 
+    def select(self, kept: IntArray) -> RandomEffect:
+        """Return the effect on some of the records."""
+        return replace(self, incidence=self.incidence[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class RelatedEffect:
+    """A random effect of animals that covary, such as their dominance deviations.
+
+    Parameters
+    ----------
+    name
+        What it is.
+    kernel
+        Covariances of all animals, mean diagonal about 1.
+    animals
+        Row of each record's animal, shape (records of the pattern,).
+    root_weights
+        Square roots of the weights, shape (records of the pattern,).
+    ratio
+        Its variance over s2g.
+    """
+
+    name: str
+    kernel: LinearOperator
+    animals: IntArray
+    root_weights: FloatArray
+    ratio: float = 0.0
+
+    def times(self, values: FloatArray) -> FloatArray:
+        """Return W^1/2 Z K Z' W^1/2 v, without the ratio, shape (records, columns)."""
+        weighted = self.root_weights[:, None] * values
+        totals = [np.bincount(self.animals, weights=column, minlength=self.kernel.shape[0]) for column in weighted.T]
+        image = self.kernel.matmat(np.column_stack(totals).astype(np.float64))
+        return np.asarray(self.root_weights[:, None] * image[self.animals])
+
+    def select(self, kept: IntArray) -> RelatedEffect:
+        """Return the effect on some of the records."""
+        return replace(self, animals=self.animals[kept], root_weights=self.root_weights[kept])
+
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
@@ -71,7 +112,7 @@ class Pattern:
     root_weights: FloatArray
     effects: Design
     projection: Projection
-    random: tuple[RandomEffect, ...] = ()
+    random: tuple[RandomEffect | RelatedEffect, ...] = ()
 
     @classmethod
     def of(cls, cohort: Cohort, column: int, records: IntArray, root_weights: FloatArray) -> Pattern:
@@ -93,6 +134,11 @@ class Pattern:
         projection = Projection(sparse.csc_matrix(weights @ effects.matrix))
         return cls(records, animals, root_weights, effects, projection, random)
 
+    def with_related(self, kernels: Mapping[str, LinearOperator]) -> Pattern:
+        """Return the pattern with further random effects of the animals, by name of their covariances."""
+        related = [RelatedEffect(name, kernel, self.animals, self.root_weights) for name, kernel in kernels.items()]
+        return replace(self, random=(*self.random, *related))
+
     def with_ratios(self, ratios: FloatArray) -> Pattern:
         """Return the pattern with known variances of its random effects, over s2g."""
         known = [replace(effect, ratio=float(ratio)) for effect, ratio in zip(self.random, ratios, strict=True)]
@@ -108,7 +154,7 @@ class Pattern:
             self.root_weights[kept],
             Design(matrix, self.effects.names),
             projection,
-            tuple(replace(effect, incidence=effect.incidence[kept]) for effect in self.random),
+            tuple(effect.select(kept) for effect in self.random),
         )
 
     def free(self, values: FloatArray) -> FloatArray:
@@ -162,6 +208,17 @@ def patterns(cohort: Cohort) -> list[Pattern]:
             known[key] = Pattern.of(cohort, column, records, roots)
         found.append(known[key])
     return found
+
+
+def relative_weights(cohort: Cohort) -> tuple[Cohort, FloatArray]:
+    """Return a cohort whose weights are relative, the same whatever scale they were given on, and what they were over.
+
+    The second is the mean weight of each trait's records, shape (traits,).
+    """
+    known = np.isfinite(cohort.records.values)
+    means = np.sum(cohort.records.weights * known, axis=0) / np.maximum(known.sum(axis=0), 1)
+    relative = cohort.records.weights / np.where(means > 0, means, 1.0)
+    return replace(cohort, records=replace(cohort.records, weights=relative)), np.asarray(means)
 
 
 @dataclass(frozen=True, eq=False)

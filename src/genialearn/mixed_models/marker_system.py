@@ -1,0 +1,105 @@
+"""Records of all traits as systems in marker effects, for whatever visits markers one after the other.
+
+y_t = X_t b_t + Z u_t + e_t for each trait t by itself. Traits have nothing in common but the genotypes, of which a
+sweep reads each block of markers twice for all traits together (`marker_blocks`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from genialearn._arrays import BoolArray, Float32Array, FloatArray
+from genialearn.cohorts import Cohort
+from genialearn.genotypes.marker_blocks import PAD_COLUMNS, MarkerBlocks
+from genialearn.mixed_models.records import Pattern, patterns, relative_weights
+
+
+class MarkerSystem:
+    """The records of a cohort and its genotypes in blocks.
+
+    Parameters
+    ----------
+    cohort
+        The training animals, canonical.
+
+    Attributes
+    ----------
+    blocks
+        The genotypes.
+    patterns
+        Records of each trait, weights relative to their mean.
+    mean_weights
+        Of each trait's records: residual variances are of a record of this weight, shape (traits,).
+    units
+        Standard deviations of records without their fixed effects, 0 where they don't vary, shape (traits,).
+    values
+        Records of each trait over their unit.
+    weights
+        D, sums of the weights of an animal's records, padded, shape (animals, traits).
+    products, product_of
+        Z_b'D Z_b of each block and each D that differs, and which is whose.
+    spread
+        Sum of 2p(1 - p).
+    """
+
+    def __init__(self, cohort: Cohort) -> None:
+        relative, self.mean_weights = relative_weights(cohort)
+        self.patterns = patterns(relative)
+        self.blocks = MarkerBlocks.of(cohort.genotypes)
+        self.n_animals, self.n_traits = len(cohort), len(cohort.traits)
+        units, values = zip(
+            *(_standardised(pattern, cohort.records.values[pattern.records, t]) for t, pattern in self.enumerated()),
+            strict=True,
+        )
+        self.units: FloatArray = np.array(units)
+        self.values: tuple[FloatArray, ...] = values
+        by_animal = np.column_stack([self.sums(p, p.root_weights**2) for p in self.patterns])
+        kinds, self.product_of = np.unique(by_animal, axis=1, return_inverse=True)
+        self.products = self.blocks.products(cohort.genotypes, kinds)
+        self.weights = self.padded(by_animal)
+        p = self.blocks.frequencies
+        self.spread = float(np.sum(2 * p * (1 - p)))
+
+    def enumerated(self) -> list[tuple[int, Pattern]]:
+        """Return each trait's place and pattern."""
+        return list(enumerate(self.patterns))
+
+    @property
+    def varies(self) -> BoolArray:
+        """Which traits have records that differ, shape (traits,)."""
+        return np.asarray(self.units > 0)
+
+    def sums(self, pattern: Pattern, values: FloatArray) -> FloatArray:
+        """Return sums over each animal's records, shape (animals,)."""
+        return np.bincount(pattern.animals, weights=values, minlength=self.n_animals).astype(np.float64)
+
+    def padded(self, values: FloatArray) -> Float32Array:
+        """Return values (animals, traits) with rows and columns of 0 up to what blocks take."""
+        columns = PAD_COLUMNS * -(-self.n_traits // PAD_COLUMNS)
+        out = np.zeros((self.blocks.shape[0], columns), dtype=np.float32)
+        out[: len(values), : values.shape[1]] = values
+        return out
+
+    def weighted_residuals(self, trait: int, adjusted: FloatArray, fitted: FloatArray) -> FloatArray:
+        """Return sums of an animal's weighted residuals, shape (animals,).
+
+        Parameters
+        ----------
+        trait
+            Its place.
+        adjusted
+            Records without their fixed part, shape (records,).
+        fitted
+            Z u, shape (animals, traits).
+        """
+        pattern = self.patterns[trait]
+        return self.sums(pattern, pattern.root_weights**2 * (adjusted - fitted[pattern.animals, trait]))
+
+
+def _standardised(pattern: Pattern, y: FloatArray) -> tuple[float, FloatArray]:
+    """Return the standard deviation of records without their fixed effects, and the records over it."""
+    left = pattern.projection.remove((pattern.root_weights * y)[:, None])[:, 0]
+    unit = float(np.sqrt(left @ left / max(pattern.n_contrasts, 1)))
+    if unit <= 1e-12 * float(np.abs(y).max()):
+        return 0.0, y
+    return unit, y / unit
