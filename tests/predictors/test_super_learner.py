@@ -14,7 +14,7 @@ from genialearn.errors import SettingError
 from genialearn.mixed_models.fits import adjusted_by_animal
 from genialearn.predictors.catalogue import CATALOGUE
 from genialearn.predictors.gblup import GBLUP
-from genialearn.predictors.super_learner import SuperLearner, convex_shares, spread_folds
+from genialearn.predictors.super_learner import SuperLearner, convex_shares
 
 MILK, STATURE = 0, 2
 
@@ -158,12 +158,3 @@ def test_shares_are_the_best_ones_within_their_bounds(seed: int, scale: float) -
 
 def test_shares_of_changes_of_0_are_0() -> None:
     np.testing.assert_array_equal(convex_shares(np.arange(5.0), np.zeros((5, 2)), np.ones(5)), [0, 0])
-
-
-def test_records_of_a_rare_trait_are_in_many_folds() -> None:
-    recorded = np.ones((100, 2), dtype=bool)
-    recorded[5:, 1] = False
-    folds = spread_folds(recorded, 5, seed=1)
-
-    assert sorted(folds[:5]) == [0, 1, 2, 3, 4]
-    np.testing.assert_array_equal(np.bincount(folds), [20] * 5)

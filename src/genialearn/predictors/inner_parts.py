@@ -1,4 +1,4 @@
-"""Which training animals a model holds out to stop by: the youngest, as those it will predict are younger still."""
+"""Which training animals a model holds out: to stop by, the youngest, as those it will predict are younger still."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genialearn._arrays import BoolArray
+from genialearn._arrays import BoolArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.validation.splits import SplitScheme, birth_years
 
@@ -36,9 +36,67 @@ def inner_parts(cohort: Cohort, recorded: BoolArray, n_members: int, *, seed: in
     from genialearn.neural.ensemble import InnerPart
 
     rows = np.flatnonzero(recorded)
-    years = birth_years(cohort)[rows]
-    if len(np.unique(years[np.isfinite(years)])) > 1:
-        youngest = SplitScheme("forward").splits(cohort.select(rows), rng=np.random.default_rng(seed))[0].test
-        return [InnerPart(np.delete(rows, youngest), rows[youngest])] * n_members
+    youngest = _youngest(cohort, rows)
+    if len(youngest):
+        return [InnerPart(np.setdiff1d(rows, youngest), youngest)] * n_members
     folds = np.random.default_rng(seed).permutation(len(rows)) % max(n_members, _LEAST_PARTS)
     return [InnerPart(rows[folds != member], rows[folds == member]) for member in range(n_members)]
+
+
+def recorded_traits(cohort: Cohort) -> BoolArray:
+    """Return which animals have a record of which trait, shape (animals, traits)."""
+    recorded = np.zeros((len(cohort), len(cohort.traits)), dtype=bool)
+    np.logical_or.at(recorded, cohort.record_rows, np.isfinite(cohort.records.values))
+    return recorded
+
+
+def stopping_folds(cohort: Cohort, recorded: BoolArray, folds: int, *, seed: int) -> IntArray:
+    """Return a fold of each animal, of which the first is what a model stops by.
+
+    Parameters
+    ----------
+    cohort
+        The animals.
+    recorded
+        Which of them have a record of which trait, shape (animals, traits).
+    folds
+        How many. The first one is of the youngest animals with records, where birth years are known and of two years at
+        least; else all are random.
+    seed
+        Of the random ones.
+    """
+    youngest = _youngest(cohort, np.flatnonzero(recorded.any(axis=1)))
+    if not len(youngest):
+        return spread_folds(recorded, folds, seed=seed)
+    older = np.setdiff1d(np.arange(len(cohort)), youngest)
+    out = np.zeros(len(cohort), dtype=np.int64)
+    out[older] = 1 + spread_folds(recorded[older], folds - 1, seed=seed)
+    return out
+
+
+def _youngest(cohort: Cohort, rows: IntArray) -> IntArray:
+    """Return those rows that are of the youngest animals, about a fifth; none where birth years don't tell."""
+    years = birth_years(cohort)[rows]
+    if len(np.unique(years[np.isfinite(years)])) < 2:
+        return rows[:0]
+    return rows[SplitScheme("forward").splits(cohort.select(rows), rng=np.random.default_rng(0))[0].test]
+
+
+def spread_folds(recorded: BoolArray, folds: int, *, seed: int) -> IntArray:
+    """Return a random fold of each animal; those with records of the rarest traits are dealt out first, over all folds.
+
+    Parameters
+    ----------
+    recorded
+        Which animals have a record of which trait, shape (animals, traits).
+    folds
+        How many.
+    seed
+        Of the order of equals.
+    """
+    counts = recorded.sum(axis=0)
+    rarest = np.where(recorded, counts, len(recorded) + 1).min(axis=1)
+    order = np.lexsort((np.random.default_rng(seed).permutation(len(recorded)), rarest))
+    out = np.empty(len(recorded), dtype=np.int64)
+    out[order] = np.arange(len(recorded)) % folds
+    return out

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.optimize import nnls
 
-from genialearn._arrays import BoolArray, FloatArray, IntArray
+from genialearn._arrays import FloatArray, IntArray
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.contracts import Predictor
@@ -16,9 +16,12 @@ from genialearn.errors import NotFittedError, SettingError
 from genialearn.estimator import Estimator
 from genialearn.mixed_models.covariances import informative, of_traits
 from genialearn.mixed_models.fits import TraitFits, adjusted_by_animal
+from genialearn.mixed_models.memory import Sizes, needed_bytes
 from genialearn.predictors.catalogue import CATALOGUE
 from genialearn.predictors.gates import gate_notes, gates
 from genialearn.predictors.gblup import GBLUP, within_bounds
+from genialearn.predictors.inner_parts import spread_folds
+from genialearn.predictors.memory import memory_bytes
 from genialearn.validation.splits import blocks
 
 Members = Sequence[str] | Mapping[str, Mapping[str, Any]]
@@ -173,6 +176,11 @@ class SuperLearner(Estimator):
             notes.append(f"{traits[place]}: {parts}, gblup {1 - self.shares_[:, place].sum():.2f}")
         return notes
 
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs: those of the largest member."""
+        members = [memory_bytes(member, sizes, solver) for member in self._unfitted().values()]
+        return max(needed_bytes(sizes, solver, out_of_fold=True), *members)
+
     def predict(self, cohort: Cohort) -> FloatArray:
         """Return mean plus genetic value, shape (animals, traits); of a binary trait within 0 and 1."""
         if not hasattr(self, "gate_"):
@@ -243,23 +251,3 @@ def convex_shares(errors: FloatArray, changes: FloatArray, weights: FloatArray) 
     equations = np.vstack([np.column_stack([x / length, np.zeros(len(x))]), np.full(x.shape[1] + 1, _FIRM)])
     found = nnls(equations, np.append(y / length, _FIRM))[0][:-1]
     return np.asarray(found / max(float(found.sum()), 1.0))
-
-
-def spread_folds(recorded: BoolArray, folds: int, *, seed: int) -> IntArray:
-    """Return a random fold of each animal; those with records of the rarest traits are dealt out first, over all folds.
-
-    Parameters
-    ----------
-    recorded
-        Which animals have a record of which trait, shape (animals, traits).
-    folds
-        How many.
-    seed
-        Of the order of equals.
-    """
-    counts = recorded.sum(axis=0)
-    rarest = np.where(recorded, counts, len(recorded) + 1).min(axis=1)
-    order = np.lexsort((np.random.default_rng(seed).permutation(len(recorded)), rarest))
-    out = np.empty(len(recorded), dtype=np.int64)
-    out[order] = np.arange(len(recorded)) % folds
-    return out

@@ -1,0 +1,194 @@
+"""Elastic net and LASSO: marker effects of which many are exactly 0."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from genialearn._arrays import BoolArray, FloatArray, IntArray
+from genialearn._checks import check_at_least, check_between
+from genialearn.cohorts import Cohort
+from genialearn.errors import NotFittedError
+from genialearn.estimator import Estimator
+from genialearn.genotypes import products
+from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
+from genialearn.mixed_models.coordinate_descent import ElasticNetPath
+from genialearn.mixed_models.covariances import informative, of_traits
+from genialearn.mixed_models.memory import PROCESS, Sizes
+from genialearn.predictors.gblup import within_bounds
+from genialearn.predictors.gblup_multi import refuse_random_effects
+from genialearn.predictors.inner_parts import recorded_traits, stopping_folds
+from genialearn.predictors.memory import marker_system_bytes
+from genialearn.relationships import GenomicScale
+
+_PATIENCE = 6
+"""Penalties in a row at which no trait's loss of animals held out falls before a path ends."""
+
+
+class ElasticNet(Estimator):
+    """Elastic net of each trait on all markers, all traits in one sweep, fixed effects unpenalised.
+
+    The penalty of each trait is the one of a falling path whose squared errors of animals held out are least; the
+    whole path is followed without each fold, and once more with all animals.
+
+    Parameters
+    ----------
+    l1_ratio
+        Share of the penalty on absolute values; the rest is on squares.
+    steps, lowest
+        Penalties of a path, and the last one over the first.
+    folds
+        Parts of the training animals that are held out in turn; the first is of the youngest, about a fifth, where
+        birth years are known.
+    counted
+        How many of the folds are held out; 0 for all.
+    seed
+        Of the folds.
+
+    Attributes
+    ----------
+    marker_effects_
+        Effect of one copy of the counted allele, shape (markers, traits).
+    mean_
+        Average fixed part of the records, shape (traits,).
+    penalty_
+        Of each trait, over the one above which all effects are 0, shape (traits,).
+    n_effects_
+        Effects that aren't 0, shape (traits,).
+
+    References
+    ----------
+    Zou and Hastie 2005, J R Stat Soc B 67:301; Friedman, Hastie and Tibshirani 2010, J Stat Softw 33:1.
+    """
+
+    requires = frozenset({"genotypes"})
+    _name = "elastic-net"
+
+    def __init__(
+        self,
+        *,
+        l1_ratio: float = 0.1,
+        steps: int = 40,
+        lowest: float = 0.01,
+        folds: int = 5,
+        counted: int = 0,
+        seed: int = 1,
+    ) -> None:
+        self.l1_ratio = l1_ratio
+        self.steps = steps
+        self.lowest = lowest
+        self.folds = folds
+        self.counted = counted
+        self.seed = seed
+
+    def fit(self, cohort: Cohort) -> Self:
+        """Choose each trait's penalty, and solve at it."""
+        self._check()
+        cohort = cohort.canonical()
+        self.refuse(cohort)
+        self.scale_ = GenomicScale.of(cohort.genotypes)
+        self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
+        path = ElasticNetPath(cohort, self.l1_ratio)
+        shares = np.geomspace(1, self.lowest, self.steps)
+        penalties = shares[:, None] * path.highest
+        best = self._best_steps(cohort, penalties)
+        self.marker_effects_ = np.zeros((len(self.scale_.markers), len(best)))
+        self.mean_ = np.zeros(len(best))
+        units = np.where(path.system.varies, path.system.units, 1.0)
+        for step, effects in enumerate(path.follow(penalties[: best.max() + 1])):
+            here = best == step
+            self.marker_effects_[:, here] = effects[:, here]
+            self.mean_[here] = (units * path.means)[here]
+        self.penalty_ = shares[best]
+        self.n_effects_ = np.count_nonzero(self.marker_effects_, axis=0)
+        return self
+
+    def _check(self) -> None:
+        check_between(f"{self._name} l1_ratio", self.l1_ratio, 0.001, 1)
+        check_at_least(f"{self._name} steps", self.steps, 2)
+        check_between(f"{self._name} lowest", self.lowest, 1e-6, 0.5)
+        check_at_least(f"{self._name} folds", self.folds, 2)
+        check_at_least(f"{self._name} counted", self.counted, 0)
+
+    def _best_steps(self, cohort: Cohort, penalties: FloatArray) -> IntArray:
+        """Return where on the path each trait's loss of animals held out is least, shape (traits,)."""
+        folds = stopping_folds(cohort, recorded_traits(cohort), self.folds, seed=self.seed)
+        records = adjusted_records(cohort)
+        losses = np.zeros(penalties.shape)
+        for fold in range(min(self.counted or self.folds, self.folds)):
+            losses += self._fold_losses(cohort, penalties, records, folds == fold)
+        return np.asarray(np.argmin(losses, axis=0))
+
+    def _fold_losses(
+        self, cohort: Cohort, penalties: FloatArray, records: AdjustedRecords, held: BoolArray
+    ) -> FloatArray:
+        """Return the loss of animals held out at each penalty, infinite where the path ended before.
+
+        0 in traits that have too few records without them. Shape (steps, traits).
+        """
+        part = cohort.select(np.flatnonzero(~held))
+        known = informative(part)
+        out = np.zeros(penalties.shape)
+        if not known.any() or not held.any():
+            return out
+        out[:, known] = np.inf
+        path = ElasticNetPath(of_traits(part, known), self.l1_ratio)
+        others, scale = cohort.genotypes.select(animals=np.flatnonzero(held)), GenomicScale.of(part.genotypes)
+        values, weights = records.values[held][:, known], records.weights[held][:, known]
+        for step, effects in enumerate(path.follow(penalties[:, known])):
+            predicted = products.times_marker_effects(others, scale.frequencies, effects)
+            out[step, known] = _spread(values - predicted, weights)
+            best = np.argmin(out[: step + 1, known], axis=0)
+            if step - best.max() >= _PATIENCE:
+                break
+        return out
+
+    def refuse(self, cohort: Cohort) -> None:
+        """Raise `SettingError` where the model can't take what a cohort has."""
+        refuse_random_effects(cohort, self._name)
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs: two paths at a time."""
+        return 2 * marker_system_bytes(sizes, 6 * 8) - PROCESS
+
+    def breeding_values(self, cohort: Cohort) -> FloatArray:
+        """Return breeding values in the units of the records, shape (animals, traits)."""
+        if not hasattr(self, "marker_effects_"):
+            raise NotFittedError(self._name, expected="fit before predict", found="a model that saw no data")
+        return self.scale_.breeding_values(cohort.genotypes, self.marker_effects_)
+
+    def predict(self, cohort: Cohort) -> FloatArray:
+        """Return mean plus breeding value, shape (animals, traits); of a binary trait within 0 and 1."""
+        values = self.breeding_values(cohort)
+        return within_bounds(self.mean_ + values, self.binary_)
+
+
+def _spread(errors: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return sums of weighted squares around the mean of each column, NaN of weight 0, shape (columns,)."""
+    e = np.nan_to_num(errors)
+    means = np.sum(weights * e, axis=0) / np.maximum(weights.sum(axis=0), 1e-300)
+    return np.asarray(np.sum(weights * (e - means) ** 2, axis=0))
+
+
+class Lasso(ElasticNet):
+    """LASSO: the elastic net whose penalty is on absolute values alone. Settings and attributes are its.
+
+    References
+    ----------
+    Tibshirani 1996, J R Stat Soc B 58:267.
+    """
+
+    _name = "lasso"
+
+    def __init__(
+        self,
+        *,
+        l1_ratio: float = 1.0,
+        steps: int = 40,
+        lowest: float = 0.01,
+        folds: int = 5,
+        counted: int = 0,
+        seed: int = 1,
+    ) -> None:
+        super().__init__(l1_ratio=l1_ratio, steps=steps, lowest=lowest, folds=folds, counted=counted, seed=seed)
