@@ -1,23 +1,31 @@
-"""Permanent environment and herds as random effects, against full matrices."""
+"""Permanent environment, herds and covariances of animals as random effects, against full matrices."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from cohorts_for_tests import family_cohort
-from genialearn._arrays import FloatArray
+from cohorts_for_tests import family_cohort, with_trait_columns, with_values
+from dense_mixed_model import relationships
+from dense_several_kernels import DenseSeveral
+from genialearn._arrays import BoolArray, FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import SettingError
+from genialearn.linalg import operators
 from genialearn.mixed_models import iterative
+from genialearn.mixed_models.components import bounded_step
+from genialearn.mixed_models.records import RandomEffect, RelatedEffect, patterns
+from genialearn.mixed_models.several_kernels import fit_several_kernels
 from genialearn.mixed_models.solvers import choose_solver
 from genialearn.predictors.gblup import GBLUP
 from genialearn.records import RecordTable, Trait
 from genialearn.relationships import GenomicScale
+from genialearn.relationships.nonadditive import Epistasis
 
 GENETIC, PERMANENT, HERD, RESIDUAL = 0.5, 0.3, 0.4, 0.8
 N_ANIMALS, N_HERDS = 200, 20
@@ -153,3 +161,169 @@ def test_gblup_takes_the_solver_that_knows_random_effects() -> None:
 def test_a_heritability_can_not_be_given_beside_them() -> None:
     with pytest.raises(SettingError, match="trait milk heritability: expected none to be given where there are random"):
         GBLUP(heritability=0.3).fit(simulated(5))
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_traits_of_constant_records_end_somewhere(value: float) -> None:
+    cohort = simulated(5)
+    model = fitted(with_values(cohort, np.full_like(cohort.records.values, value)), 20).models[0]
+
+    np.testing.assert_allclose(value, model.adjusted)
+    np.testing.assert_allclose(0.0, model.dual, atol=1e-8)
+
+
+def parabola(seed: int, n_terms: int = 4) -> tuple[FloatArray, FloatArray]:
+    """Return a slope and an average information of terms whose units differ by orders of magnitude."""
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((n_terms + 2, n_terms)) * 10.0 ** rng.uniform(-2, 2, n_terms)
+    information = root.T @ root
+    return information @ (rng.standard_normal(n_terms) / np.sqrt(np.diag(information))), information
+
+
+@pytest.mark.parametrize("seed", range(20))
+class TestBoundedStep:
+    def test_far_from_its_bounds_it_is_newtons(self, seed: int) -> None:
+        score, information = parabola(seed)
+        expected = np.linalg.solve(information, score)
+
+        step = bounded_step(score, information, np.minimum(-2 * np.abs(expected), -1e-3))
+        units = np.sqrt(np.diag(information))
+        np.testing.assert_allclose(expected * units, step * units, rtol=1e-4, atol=1e-6)
+
+    def test_it_obeys_its_bounds(self, seed: int) -> None:
+        score, information = parabola(seed)
+        free = np.linalg.solve(information, score)
+        lowest = np.where(np.arange(4) % 2 == seed % 2, -0.5 * np.abs(free), -1e-9)
+        units = np.sqrt(np.diag(information))
+
+        step = bounded_step(score, information, lowest)
+        assert np.all((step - lowest) * units >= -1e-9)
+        assert np.any(free < lowest) == bool(np.any((free - step) * units < -1e-6))
+
+    def test_it_is_the_highest_point_within_them(self, seed: int) -> None:
+        """The slope there is 0 where no bound is in the way, and leads down beyond it elsewhere."""
+        score, information = parabola(seed)
+        units = np.sqrt(np.diag(information))
+        lowest = -0.1 * np.abs(np.linalg.solve(information, score))
+
+        step = bounded_step(score, information, lowest)
+        slope = (score - information @ step) / units
+        bound = (step - lowest) * units < 1e-6
+        np.testing.assert_allclose(0.0, slope[~bound], atol=1e-4)
+        assert np.all(slope[bound] < 1e-4)
+
+    def test_the_likelihood_rises_along_it(self, seed: int) -> None:
+        score, information = parabola(seed)
+        rng = np.random.default_rng(seed)
+        lowest = -np.abs(rng.standard_normal(4)) * rng.choice([0.0, 1e-3, 1.0], 4) / np.sqrt(np.diag(information))
+
+        assert bounded_step(score, information, lowest) @ score >= 0
+
+    def test_terms_that_are_nearly_the_same_share_it(self, seed: int) -> None:
+        score, information = parabola(seed)
+        twice = [0, 0, 1, 2, 3]
+        step = bounded_step(score[twice], information[np.ix_(twice, twice)], np.full(5, -np.inf))
+        expected, units = np.linalg.solve(information, score), np.sqrt(np.diag(information))
+
+        together = np.append(step[0] + step[1], step[2:])
+        np.testing.assert_allclose(expected * units, together * units, rtol=1e-3, atol=1e-5)
+
+
+@cache
+def epistatic(seed: int = 1) -> Cohort:
+    """Return weighted records, some of them repeated, of a trait with additive and epistatic values."""
+    base = with_trait_columns(family_cohort(400, 200, seed=7, n_sires=25), [0]).canonical()
+    rng = np.random.default_rng(seed)
+    kernels = operators.Dense(relationships(base)), operators.Dense(epistasis(base).matrix)
+    values = sum(np.sqrt(s) * kernel.draws(1, rng)[:, 0] for s, kernel in zip((0.4, 0.6), kernels, strict=True))
+    rows = np.sort(np.append(np.arange(400), rng.integers(0, 400, 80)))
+    weights = rng.choice([0.5, 1.0, 2.0], (len(rows), 1))
+    y = 10 + values[rows] + np.sqrt(0.4 / weights[:, 0]) * rng.standard_normal(len(rows))
+    records = base.records.select(rows)
+    return replace(base, records=replace(records, values=y[:, None], weights=weights))
+
+
+def epistasis(cohort: Cohort) -> Epistasis:
+    return Epistasis.of(relationships(cohort))
+
+
+@cache
+def fitted_with_epistasis() -> iterative.IterativeFits:
+    cohort = epistatic()
+    kernel = GenomicScale.of(cohort.genotypes).operator(cohort.genotypes)
+    return iterative.fit_trait_models(
+        cohort, kernel, [None], rng=np.random.default_rng(1), probes=60, related={"epistasis": epistasis(cohort)}
+    )
+
+
+class TestRelatedEffects:
+    @staticmethod
+    def twin() -> DenseSeveral:
+        cohort = epistatic()
+        return DenseSeveral.of(cohort, 0, [relationships(cohort), epistasis(cohort).matrix])
+
+    def test_variances_are_about_those_of_the_exact_solver(self) -> None:
+        cohort = epistatic()
+        kernels = [relationships(cohort), epistasis(cohort).matrix]
+        expected = fit_several_kernels(cohort, kernels, ("genetic", "epistasis")).models[0].components
+        components = fitted_with_epistasis().models[0].components
+        assert expected is not None
+        assert components is not None
+
+        assert components.names == expected.names == ("genetic", "epistasis", "residual")
+        differences = np.abs(expected.values - components.values)
+        np.testing.assert_array_less(differences, 0.4 * expected.standard_errors)
+        np.testing.assert_allclose(expected.standard_errors, components.standard_errors, rtol=0.15)
+        assert expected.values[1] > 2 * expected.standard_errors[1]
+
+    def test_values_are_those_of_the_mixed_model_equations(self) -> None:
+        fits, twin = fitted_with_epistasis(), self.twin()
+        model = fits.models[0]
+        assert model.components is not None
+        b, (additive, interactions) = twin.solved(model.components.values)
+
+        np.testing.assert_allclose(additive, twin.kernels[0] @ model.dual, atol=1e-4)
+        ratio = model.components.ratios[0]
+        np.testing.assert_allclose(interactions, ratio * twin.kernels[1] @ model.dual, atol=1e-4)
+        fixed_part = twin.records.x @ b
+        assert pytest.approx(np.average(fixed_part, weights=twin.records.w), abs=1e-3) == model.mean
+        np.testing.assert_allclose(twin.records.y - fixed_part + model.mean, model.adjusted, atol=1e-3)
+
+    def test_without_a_fold_they_are_those_of_a_refit(self) -> None:
+        fits, folds = fitted_with_epistasis(), np.arange(400) % 3
+        components = fits.models[0].components
+        assert components is not None
+
+        _, (expected, _) = self.twin().without(folds == 1).solved(components.values)
+        actual = relationships(epistatic()) @ fits.duals_without(folds, 1)[:, 0]
+        np.testing.assert_allclose(expected, actual, atol=1e-4)
+
+    @staticmethod
+    def effect_and_matrix(kept: BoolArray) -> tuple[RelatedEffect, FloatArray]:
+        """Return the effect on all records, and W^1/2 Z K Z' W^1/2 of some of them."""
+        cohort = epistatic()
+        effect = patterns(cohort)[0].with_related({"epistasis": epistasis(cohort)}).random[0]
+        assert isinstance(effect, RelatedEffect)
+        z = np.sqrt(cohort.records.weights[kept]) * np.eye(400)[cohort.record_rows[kept]]
+        return effect, z @ epistasis(cohort).matrix @ z.T
+
+    def test_products(self) -> None:
+        effect, matrix = self.effect_and_matrix(np.full(480, True))
+        values = np.random.default_rng(2).standard_normal((480, 3))
+
+        np.testing.assert_allclose(matrix @ values, effect.times(values), atol=1e-10)
+
+    def test_products_of_some_records(self) -> None:
+        kept = np.random.default_rng(3).random(480) < 0.4
+        effect, matrix = self.effect_and_matrix(kept)
+        values = np.random.default_rng(2).standard_normal((int(kept.sum()), 3))
+
+        np.testing.assert_allclose(matrix @ values, effect.select(np.flatnonzero(kept)).times(values), atol=1e-10)
+
+    def test_they_stand_behind_other_random_effects(self) -> None:
+        cohort = simulated(6)
+        pattern = patterns(cohort)[0].with_related({"epistasis": epistasis(cohort)}).with_ratios(np.array([0.5, 1, 2]))
+        kinds = [(effect.name, effect.ratio, type(effect)) for effect in pattern.random]
+
+        assert kinds == [("animal", 0.5, RandomEffect), ("herd", 1, RandomEffect), ("epistasis", 2, RelatedEffect)]
+        assert pytest.approx(3.5) == pattern.total_ratio

@@ -25,6 +25,12 @@ _ROUNDS = 40
 _TOLERANCE = 1e-5
 """Relative residual of the solutions."""
 
+_LEAST = 1e-6
+"""Of a variance, over that of the records."""
+
+_RIDGE = 1e-8
+"""On the average information of unit diagonal."""
+
 _SETTLED = 0.02
 """Rounds end when no variance moves by more than this share of its standard error."""
 
@@ -60,7 +66,7 @@ class Components:
     @property
     def heritability_se(self) -> float:
         """Standard error of s2g / (s2g + s2e), by the delta method."""
-        total = self.values[0] + self.values[-1]
+        total = max(float(self.values[0] + self.values[-1]), NO_VARIANCE**0.5)
         slope = np.zeros(len(self.values))
         slope[0], slope[-1] = self.values[-1] / total**2, -self.values[0] / total**2
         return float(np.sqrt(max(float(slope @ self.covariance @ slope), 0.0)))
@@ -156,7 +162,7 @@ def estimate_components(
     variances = np.array([0.3, *[0.1] * (trait.n_terms - 2), 0.6])
     for _ in range(_ROUNDS):
         score, information = _derivatives(trait, variances)
-        step = _step(variances, score, information)
+        step = bounded_step(score, information, np.maximum(_LEAST, 0.1 * variances) - variances)
         errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(information)), 0.0))
         variances = variances + step
         if np.all(np.abs(step) <= np.maximum(_SETTLED * errors, 1e-5)):
@@ -180,10 +186,26 @@ def _derivatives(trait: _Trait, variances: FloatArray) -> tuple[FloatArray, Floa
     return score, 0.5 * images.T @ trait.solve("terms", variances, images)
 
 
-def _step(variances: FloatArray, score: FloatArray, information: FloatArray) -> FloatArray:
-    """Return the step of average information, cut so that variances stay positive; at the floor they only rise."""
-    floor = 1e-6
-    free = (variances > 1.01 * floor) | (score > 0)
-    step = np.zeros(len(variances))
-    step[free] = np.linalg.lstsq(information[np.ix_(free, free)], score[free], rcond=None)[0]
-    return np.asarray(np.maximum(step, np.maximum(floor, 0.1 * variances) - variances))
+def bounded_step(score: FloatArray, information: FloatArray, lowest: FloatArray) -> FloatArray:
+    """Return the highest point of the parabola of score and average information that no bound is in the way of.
+
+    However much of the way is gone, the likelihood rises at first, which a step that is cut afterwards can't promise.
+
+    Parameters
+    ----------
+    score, information
+        Slope of the likelihood and average information, shapes (terms,) and (terms, terms).
+    lowest
+        How far down each variance may go at most, not above 0, shape (terms,).
+    """
+    from scipy.linalg import solve_triangular
+    from scipy.optimize import lsq_linear
+
+    units = np.sqrt(np.diag(information))
+    units = np.where(units > 0, units, 1.0)  # of records that are all 0
+    inner = information / np.outer(units, units)
+    inner[np.diag_indices_from(inner)] += _RIDGE
+    triangle = np.linalg.cholesky(inner).T
+    right = solve_triangular(triangle, score / units, trans="T")
+    found = lsq_linear(triangle, right, bounds=(np.minimum(lowest * units, -1e-12), np.inf), tol=1e-12).x
+    return np.asarray(found / units)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import qr, solve, solve_triangular
 
-from genialearn._arrays import FloatArray, IntArray
+from genialearn._arrays import BoolArray, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError
 from genialearn.linalg import Spectrum
@@ -139,6 +139,10 @@ class ExactFits:
         columns = [out_of_fold_breeding_values(model, self.relationships, folds) for model in self.models]
         return np.column_stack(columns)
 
+    def duals_without(self, folds: IntArray, fold: int) -> FloatArray:
+        """Return dual coefficients as if no animal of a fold had records, shape (animals, traits)."""
+        return np.column_stack([dual_without(model, folds == fold) for model in self.models])
+
 
 def record_patterns(cohort: Cohort, relationships: FloatArray) -> list[RecordPattern]:
     """Return the pattern of each trait; equal ones are the same object, decomposed once."""
@@ -245,8 +249,7 @@ def _fixed_effects(
 def out_of_fold_breeding_values(model: ExactTraitModel, relationships: FloatArray, folds: IntArray) -> FloatArray:
     """Return each training animal's breeding value as if the records of its whole fold didn't exist.
 
-    Exact, given the heritability, without refitting: with P = U diag(1/v) U' the dual coefficients without block B are
-    P (y - E_B c), where c solves P_BB c = (P y)_B. Only P_BB is ever formed.
+    Exact, given the heritability, without refitting.
 
     Parameters
     ----------
@@ -257,19 +260,35 @@ def out_of_fold_breeding_values(model: ExactTraitModel, relationships: FloatArra
     folds
         Fold of each training animal, negative for animals that aren't asked for and get NaN, shape (animals,).
     """
-    pattern, contrasts = model.pattern, model.contrasts
-    h, vectors = model.variances.heritability, pattern.spectrum.vectors
-    v = contrasts.relative_variances(h)
     out = np.full(len(folds), np.nan)
     for fold in np.unique(folds[folds >= 0]):
         members = folds == fold
-        rows = vectors[members[pattern.animals]]
-        left = contrasts.values
-        if len(rows):
-            correction = solve(_block(rows, v), rows @ (left / v), assume_a="pos", check_finite=False)
-            left = left - rows.T @ correction
-        out[members] = relationships[members] @ (h * pattern.to_animals(left / v, len(folds)))
+        out[members] = relationships[members] @ dual_without(model, members)
     return out
+
+
+def dual_without(model: ExactTraitModel, members: BoolArray) -> FloatArray:
+    """Return the dual coefficients as if some animals had no records, the heritability kept, shape (animals,).
+
+    With P = U diag(1/v) U' they are P (y - E_B c) for the records B of those animals, where c solves P_BB c = (P y)_B.
+    Only P_BB is ever formed.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    members
+        Which training animals have none, shape (animals,).
+    """
+    pattern, contrasts = model.pattern, model.contrasts
+    h = model.variances.heritability
+    v = contrasts.relative_variances(h)
+    rows = pattern.spectrum.vectors[members[pattern.animals]]
+    left = contrasts.values
+    if len(rows):
+        correction = solve(_block(rows, v), rows @ (left / v), assume_a="pos", check_finite=False)
+        left = left - rows.T @ correction
+    return h * pattern.to_animals(left / v, len(members))
 
 
 def _block(rows: FloatArray, v: FloatArray) -> FloatArray:

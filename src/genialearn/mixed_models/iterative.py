@@ -5,7 +5,7 @@ Variances come from `stochastic`, breeding values from preconditioned conjugate 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from genialearn.linalg.operators import LinearOperator
 from genialearn.linalg.solvers import conjugate_gradients
 from genialearn.mixed_models.components import Components, estimate_components
 from genialearn.mixed_models.fits import TraitModel
-from genialearn.mixed_models.records import LowRankPreconditioner, Pattern, RecordSystems, patterns
+from genialearn.mixed_models.records import LowRankPreconditioner, Pattern, RecordSystems, RelatedEffect, patterns
 from genialearn.mixed_models.stochastic import Estimate, Progress, estimate_variances, given_variances
 from genialearn.mixed_models.variance import NO_VARIANCE, Variances
 
@@ -74,9 +74,25 @@ class IterativeFits:
         places = [(trait, fold) for trait in range(len(self.models)) for fold in asked]
         for start in range(0, len(places), _WIDEST):
             chosen = places[start : start + _WIDEST]
-            values = self.kernel.matmat(self._duals_without(chosen, folds))
+            values = self._values(self._duals_without(chosen, folds), [trait for trait, _ in chosen])
             for column, (trait, fold) in enumerate(chosen):
                 out[folds == fold, trait] = values[folds == fold, column]
+        return out
+
+    def _values(self, duals: FloatArray, traits: Sequence[int]) -> FloatArray:
+        """Return the genetic values of all parts, of dual coefficients of some traits, shape (animals, columns)."""
+        values = self.kernel.matmat(duals)
+        for column, trait in enumerate(traits):
+            for effect in self.columns[trait].random:
+                if isinstance(effect, RelatedEffect):
+                    values[:, column] += effect.ratio * effect.kernel.matmat(duals[:, [column]])[:, 0]
+        return values
+
+    def duals_without(self, folds: IntArray, fold: int) -> FloatArray:
+        """Return dual coefficients as if no animal of a fold had records, shape (animals, traits)."""
+        kept = [trait for trait, pattern in enumerate(self.columns) if np.any(folds[pattern.animals] != fold)]
+        out = np.zeros((self.kernel.shape[0], len(self.models)))
+        out[:, kept] = self._duals_without([(trait, fold) for trait in kept], folds)
         return out
 
     def _duals_without(self, places: Sequence[tuple[int, int]], folds: IntArray) -> FloatArray:
@@ -138,6 +154,7 @@ def fit_trait_models(
     rng: np.random.Generator,
     part: LowRank | None = None,
     probes: int | None = None,
+    related: Mapping[str, LinearOperator] | None = None,
     progress: Progress = _silent,
 ) -> IterativeFits:
     """Return one fitted model a trait.
@@ -156,10 +173,12 @@ def fit_trait_models(
         The dominant part of G, where it is known.
     probes
         How many a pattern of records gets for REML; None for a number that fits.
+    related
+        Covariances of further random effects of the animals, by name.
     progress
         Told what runs.
     """
-    columns = patterns(cohort)
+    columns = _with_related(patterns(cohort), related or {})
     contrasts = [
         pattern.free(cohort.records.values[pattern.records, trait][:, None])[:, 0]
         for trait, pattern in enumerate(columns)
@@ -204,6 +223,12 @@ def fit_trait_models(
         errors = _fixed_standard_errors(pattern, part, model.variances, float(np.mean(kernel_diagonal)))
         models.append(replace(model, components=components.get(place), fixed_se=errors))
     return IterativeFits(models, kernel, columns, contrasts, part)
+
+
+def _with_related(columns: list[Pattern], related: Mapping[str, LinearOperator]) -> list[Pattern]:
+    """Return patterns with further random effects; equal ones stay the same object."""
+    known = {id(pattern): pattern.with_related(related) if related else pattern for pattern in columns}
+    return [known[id(pattern)] for pattern in columns]
 
 
 def _fixed_standard_errors(pattern: Pattern, part: LowRank, variances: Variances, mean_diagonal: float) -> FloatArray:

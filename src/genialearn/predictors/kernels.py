@@ -1,0 +1,359 @@
+"""Regression on kernels of the markers that are no sum over them (RKHS): BLUP with another matrix in the place of G."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from genialearn._arrays import Float32Array, FloatArray, IntArray
+from genialearn._checks import check_at_least, check_between
+from genialearn.cohorts import Cohort
+from genialearn.errors import AlignmentError, SettingError
+from genialearn.genotypes import GenotypeMatrix
+from genialearn.genotypes.matrix import BLOCK_WIDTH
+from genialearn.mixed_models import exact
+from genialearn.mixed_models.exact import ExactFits, ExactTraitModel
+from genialearn.mixed_models.fits import TraitFits
+from genialearn.mixed_models.memory import PROCESS, Sizes, needed_bytes
+from genialearn.mixed_models.stochastic import Progress
+from genialearn.predictors.single_trait import SingleTraitBLUP, dual_coefficients, silent
+from genialearn.relationships import GenomicScale
+from genialearn.relationships.nonlinear import (
+    ArcCosine,
+    FeatureKernel,
+    Gaussian,
+    Kernel,
+    inner_products,
+    random_projections,
+    squared_lengths,
+)
+
+_ALIKE = 1e-12
+"""Squared distance up to which animals count as the same."""
+
+_SAMPLED = 1000
+"""Animals among whom the median distance is taken, where there are more."""
+
+
+class KernelBLUP(SingleTraitBLUP):
+    """What regressions on kernels have in common; use `RKHS` and `ArcCosineBLUP`.
+
+    y = X b + g + e, var(g) = K s2g, every trait by itself, with variances by REML and of several kernels the one of the
+    highest restricted likelihood. K is divided by the variance that values of this covariance have among the training
+    animals, so that s2g is comparable with GBLUP's. Genetic values are everything that K sees, additive or not.
+
+    Attributes
+    ----------
+    kernel_
+        The name of each trait's kernel.
+    scale_
+        Marker map and allele frequencies of the training animals.
+    heritability_, heritability_se_, mean_, models_, solver_, notes_
+        As in `SingleTraitBLUP`.
+    """
+
+    requires = frozenset({"genotypes"})
+    n_features: int
+
+    def _fit(self, cohort: Cohort, progress: Progress = silent) -> TraitFits:
+        """Fit on a canonical cohort and return what was fitted."""
+        self._check()
+        self.solver_ = self._chosen_solver(cohort)
+        given = self._given(len(cohort.traits))
+        self.scale_ = GenomicScale.of(cohort.genotypes)
+        progress("relationships", 0.0)
+        if self.solver_ == "exact":
+            return self._fit_exactly(cohort, given, progress)
+        return self._fit_features(cohort, given, progress)
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Raise `SettingError` where a setting is out of range."""
+
+    @abstractmethod
+    def _kernels(self, distance: Callable[[], float]) -> list[Kernel]:
+        """Return those to choose from, the one that random features stand for first.
+
+        Parameters
+        ----------
+        distance
+            Gives the median squared distance of training animals.
+        """
+
+    def _fit_exactly(self, cohort: Cohort, given: list[float | None], progress: Progress) -> TraitFits:
+        inner = self.scale_.relationships(cohort.genotypes)
+        own = np.diagonal(inner).copy()
+        kernels = self._kernels(lambda: _median_distance(inner))
+        progress("variance components", 0.0)
+        matrices = [_standardised(kernel.of(inner, own, own)) for kernel in kernels]
+        fits = ChosenFits.best(cohort, [matrix for matrix, _ in matrices], given)
+        self._keep(cohort, fits)
+        self.kernel_ = [kernels[place].name for place in fits.chosen]
+        self._values: _ExactValues | _FeatureValues = _ExactValues(
+            self.scale_,
+            cohort.genotypes,
+            own,
+            kernels,
+            [unit for _, unit in matrices],
+            fits.chosen,
+            dual_coefficients(fits),
+        )
+        return fits
+
+    def _fit_features(self, cohort: Cohort, given: list[float | None], progress: Progress) -> TraitFits:
+        rng = np.random.default_rng([self.seed, 2])
+        few = np.sort(rng.permutation(len(cohort))[:_SAMPLED])
+        sampled = cohort.genotypes.select(animals=few)
+        kernel = self._kernels(lambda: _median_distance(self.scale_.relationships(sampled)))[0]
+        phases = rng.uniform(0, 2 * np.pi, self.n_features).astype(np.float32)
+        drawn = RandomFeatures.of(self.scale_, kernel, phases, self.seed, cohort.genotypes)
+        operator = FeatureKernel(drawn.features(cohort.genotypes))
+        fits = self._solve(cohort, operator, given, progress)
+        self.kernel_ = [kernel.name] * len(given)
+        self._values = _FeatureValues(drawn, operator.to_features(dual_coefficients(fits)))
+        return fits
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs: of all kernels tried, or of random features."""
+        n, p = sizes.n_animals, sizes.n_markers
+        if (solver if self.solver == "auto" else self.solver) == "exact":
+            one = needed_bytes(sizes, "exact")
+            return PROCESS + len(self._kernels(lambda: 1.0)) * (one - PROCESS)
+        features = 4 * n * self.n_features
+        return needed_bytes(sizes, "iterative") - n * p // 4 + 3 * features + 4 * BLOCK_WIDTH * self.n_features
+
+    def breeding_values(self, cohort: Cohort) -> FloatArray:
+        """Return genetic values, additive or not, in the units of the records, shape (animals, traits)."""
+        self._check_fitted()
+        return self._values.of(self.scale_.read_through(cohort.genotypes))
+
+
+@dataclass(frozen=True, eq=False)
+class _ExactValues:
+    """Genetic values of any animals from their covariances with the training animals."""
+
+    scale: GenomicScale
+    training: GenotypeMatrix
+    own: FloatArray
+    kernels: list[Kernel]
+    units: list[float]
+    chosen: IntArray
+    dual: FloatArray
+
+    def of(self, genotypes: GenotypeMatrix) -> FloatArray:
+        inner = inner_products(genotypes, self.training, self.scale.frequencies) / self.scale.divisor
+        lengths = squared_lengths(genotypes, self.scale.frequencies) / self.scale.divisor
+        out = np.empty((genotypes.shape[0], self.dual.shape[1]))
+        for place in np.unique(self.chosen):
+            covariances = self.kernels[place].of(inner, lengths, self.own) / self.units[place]
+            traits = self.chosen == place
+            out[:, traits] = covariances @ self.dual[:, traits]
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class RandomFeatures:
+    """Features of any animals whose inner products are about a kernel's covariances, less their mean.
+
+    Parameters
+    ----------
+    scale
+        Markers and frequencies.
+    kernel
+        Which one.
+    phases
+        As in `Kernel.features`.
+    seed
+        Of the projections.
+    means, unit
+        What is subtracted of each feature, and what they are divided by, shape (features,).
+    """
+
+    scale: GenomicScale
+    kernel: Kernel
+    phases: Float32Array
+    seed: int
+    means: Float32Array
+    unit: float
+
+    @classmethod
+    def of(
+        cls, scale: GenomicScale, kernel: Kernel, phases: Float32Array, seed: int, training: GenotypeMatrix
+    ) -> RandomFeatures:
+        """Return features of mean 0 and mean squared length 1 among training animals."""
+        raw = cls(scale, kernel, phases, seed, np.zeros_like(phases), 1.0)
+        features = raw.features(training)
+        means = features.mean(axis=0)
+        length = np.mean(np.einsum("ij,ij->i", features - means, features - means, dtype=np.float64))
+        if not length > 0:
+            raise _alike()
+        return replace(raw, means=means, unit=float(np.sqrt(length)))
+
+    def features(self, genotypes: GenotypeMatrix) -> Float32Array:
+        """Return those of animals whose columns are already the markers of the scale, shape (animals, features)."""
+        projections = random_projections(genotypes, self.scale.frequencies, len(self.phases), seed=self.seed)
+        projections /= np.float32(np.sqrt(self.scale.divisor))
+        return np.asarray((self.kernel.features(projections, self.phases) - self.means) / np.float32(self.unit))
+
+
+@dataclass(frozen=True, eq=False)
+class _FeatureValues:
+    """Genetic values of any animals from random features."""
+
+    drawn: RandomFeatures
+    effects: FloatArray
+
+    def of(self, genotypes: GenotypeMatrix) -> FloatArray:
+        return np.asarray(self.drawn.features(genotypes) @ self.effects, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenFits:
+    """The models of all traits, each on the matrix among several that suits it best.
+
+    Parameters
+    ----------
+    models
+        One a trait.
+    matrices
+        Shape (animals, animals) each.
+    chosen
+        Place of each trait's matrix, shape (traits,).
+    """
+
+    models: list[ExactTraitModel]
+    matrices: list[FloatArray]
+    chosen: IntArray
+    solver: str = "exact"
+
+    @classmethod
+    def best(cls, cohort: Cohort, matrices: list[FloatArray], given: Sequence[float | None]) -> ChosenFits:
+        """Return the models whose matrix has the highest restricted likelihood."""
+        tried = [exact.fit_trait_models(cohort, matrix, given).models for matrix in matrices]
+        likelihoods = [[model.variances.log_likelihood for model in models] for models in tried]
+        chosen = np.argmax(likelihoods, axis=0)
+        return cls([tried[place][trait] for trait, place in enumerate(chosen)], matrices, chosen)
+
+    def out_of_fold_breeding_values(self, folds: IntArray) -> FloatArray:
+        """Return each animal's genetic values as if no animal of its fold had records, shape (animals, traits)."""
+        singles = [ExactFits([model], self.matrices[k]) for model, k in zip(self.models, self.chosen, strict=True)]
+        return np.concatenate([fits.out_of_fold_breeding_values(folds) for fits in singles], axis=1)
+
+
+def _standardised(matrix: FloatArray) -> tuple[FloatArray, float]:
+    """Return covariances over the variance that values have among these animals, and that variance."""
+    unit = float(np.mean(np.diagonal(matrix)) - np.mean(matrix))
+    if not unit > 1e-12:
+        raise _alike()
+    return matrix / unit, unit
+
+
+def _median_distance(inner: FloatArray) -> float:
+    """Return the median squared distance of two animals by their inner products; the mean where most are alike."""
+    own = np.diagonal(inner)
+    distances = (own[:, None] + own[None, :] - 2 * inner)[np.triu_indices(len(own), 1)]
+    for middle in (np.median, np.mean):
+        if len(distances) and float(middle(distances)) > _ALIKE:
+            return float(middle(distances))
+    raise _alike()
+
+
+def _alike() -> AlignmentError:
+    return AlignmentError(
+        "genotypes",
+        expected="training animals that differ",
+        found="animals that are all alike to the kernel",
+        advice="Train on more animals, or on another set of markers.",
+    )
+
+
+class RKHS(KernelBLUP):
+    """Reproducing kernel Hilbert spaces regression on Gaussian kernels of squared marker distances.
+
+    Where matrices of animals by animals can be had, each trait takes the one bandwidth of the highest restricted
+    likelihood, or the average of all kernels; else random Fourier features of all bandwidths together.
+
+    Parameters
+    ----------
+    bandwidths
+        theta in exp(-theta d / median d).
+    n_features
+        Random features of the iterative solver.
+    heritability, solver, seed
+        As in `SingleTraitBLUP`.
+
+    References
+    ----------
+    Gianola and van Kaam 2008, Genetics 178:2289, doi:10.1534/genetics.107.084285; de los Campos et al. 2010, Genet Res
+    92:295, doi:10.1017/S0016672310000285.
+    """
+
+    def __init__(
+        self,
+        *,
+        bandwidths: Sequence[float] = (0.2, 1.0, 3.0),
+        n_features: int = 4096,
+        heritability: float | list[float] | None = None,
+        solver: str = "auto",
+        seed: int = 1,
+    ) -> None:
+        super().__init__(heritability=heritability, solver=solver, seed=seed)
+        self.bandwidths = bandwidths
+        self.n_features = n_features
+
+    def _check(self) -> None:
+        check_at_least("rkhs n_features", self.n_features, 2)
+        if np.ndim(self.bandwidths) != 1 or not np.size(self.bandwidths):
+            raise SettingError("rkhs bandwidths", expected="a list of numbers", found=repr(self.bandwidths))
+        for theta in self.bandwidths:
+            check_between("rkhs bandwidths", theta, 1e-6, 1e6)
+
+    def _kernels(self, distance: Callable[[], float]) -> list[Kernel]:
+        together = tuple(float(theta) for theta in self.bandwidths)
+        singles = [(theta,) for theta in together] if len(together) > 1 else []
+        scale = distance()
+        return [Gaussian(thetas, scale) for thetas in (together, *singles)]
+
+
+class ArcCosineBLUP(KernelBLUP):
+    """Regression on arc-cosine kernels: networks with infinitely many rectified units in each layer.
+
+    Where matrices of animals by animals can be had, each trait takes the number of layers of the highest restricted
+    likelihood; else random rectified features of one layer.
+
+    Parameters
+    ----------
+    most_layers
+        Up to how many are tried.
+    n_features
+        Random features of the iterative solver.
+    heritability, solver, seed
+        As in `SingleTraitBLUP`.
+
+    References
+    ----------
+    Cho and Saul 2009, NeurIPS 22:342; Cuevas et al. 2019, G3 9:2913, doi:10.1534/g3.119.400493.
+    """
+
+    def __init__(
+        self,
+        *,
+        most_layers: int = 4,
+        n_features: int = 4096,
+        heritability: float | list[float] | None = None,
+        solver: str = "auto",
+        seed: int = 1,
+    ) -> None:
+        super().__init__(heritability=heritability, solver=solver, seed=seed)
+        self.most_layers = most_layers
+        self.n_features = n_features
+
+    def _check(self) -> None:
+        check_at_least("arc-cosine most_layers", self.most_layers, 1)
+        check_at_least("arc-cosine n_features", self.n_features, 2)
+
+    def _kernels(self, distance: Callable[[], float]) -> list[Kernel]:
+        return [ArcCosine(layers) for layers in range(1, self.most_layers + 1)]
