@@ -6,10 +6,13 @@ DATA holds folders with PLINK filesets and tables of phenotypes, as `SETS` names
 own, 5-fold, with other folds and other random numbers of the models; a comparison that was interrupted goes on, and one
 that is there isn't repeated.
 
+With `--model all --seed 1 ... --seed 10` it is every model in ten repeats of 5 folds.
+
 Printed for each set, as markdown: r of each model with records free of fixed effects, mean of traits, folds and seeds;
 its difference to either GBLUP, with the standard error of folds that share training animals (Nadeau and Bengio 2003,
 Mach Learn 52:239); on how many traits the difference is above or below 0 by more than twice that; the slope b1;
-seconds of a seed. Then r by trait, mean of folds and seeds.
+seconds of a seed. Then r by trait, mean of folds and seeds. At last r of each set and model, their mean over sets, and
+where there is a stack, its difference to the best other model of each set with its standard error.
 """
 
 from __future__ import annotations
@@ -23,8 +26,12 @@ import pandas as pd
 
 from genialearn.cohorts import CohortFiles
 from genialearn.experiments import compare, plan_comparison
+from genialearn.predictors import CATALOGUE
 
 MODELS = ("gblup", "gblup-multi", "hybrid", "network", "network-residual", "dlgblup", "deepgblup", "lightgbm")
+"""What is run unless models are named."""
+
+STACK = "super-learner"
 FOLDS = 5
 
 
@@ -79,6 +86,7 @@ SETS = {
 
 def main() -> None:
     arguments = parse()
+    of_sets = {}
     for name in arguments.set or list(SETS):
         runs = [run_of(arguments, name, seed) for seed in arguments.seed or [1, 2, 3]]
         folds = pd.concat([by_fold(run, seed) for seed, run in enumerate(runs)])
@@ -86,6 +94,8 @@ def main() -> None:
         print(f"\n## {name}: {folds['trait'].nunique()} traits, {len(runs)} seeds\n")
         print(summary(folds, costs.groupby("model")["wall_s"].sum() / len(runs)))
         print(traits(folds))
+        of_sets[name] = folds
+    print(sets(of_sets))
 
 
 def run_of(arguments: argparse.Namespace, name: str, seed: int) -> Path:
@@ -95,7 +105,15 @@ def run_of(arguments: argparse.Namespace, name: str, seed: int) -> Path:
         cohort = cohort_files(arguments.data / name, SETS[name], arguments.out / f"cohort-{name}")
         models = arguments.model or [model for model in MODELS if not (model == "gblup-multi" and one_trait(name))]
         split = f"kfold:{FOLDS}"
-        compare(plan_comparison(cohort, models=models, split=split, seed=seed, threads=arguments.threads), run)
+        plan = plan_comparison(
+            cohort,
+            models=models,
+            split=split,
+            seed=seed,
+            threads=arguments.threads,
+            budget_minutes=arguments.budget,
+        )
+        compare(plan, run)
     return run
 
 
@@ -132,7 +150,7 @@ def summary(folds: pd.DataFrame, seconds: pd.Series[float]) -> str:
     head = ["model", "r", *(f"to {name} (SE); traits up, down" for name in references), "b1", "seconds"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     wide = folds.pivot_table(index=["seed", "split", "trait"], columns="model", values="r")
-    for model in [name for name in MODELS if name in wide]:
+    for model in ordered(wide):
         cells = [f"{wide[model].mean():.3f}"]
         for reference in references:
             difference = wide[model] - wide[reference]
@@ -154,10 +172,33 @@ def mean_and_error(differences: pd.Series[float]) -> tuple[float, float]:
 
 def traits(folds: pd.DataFrame) -> str:
     wide = folds.pivot_table(index="trait", columns="model", values="r")
-    models = [name for name in MODELS if name in wide]
+    models = ordered(wide)
     lines = ["| trait | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|"]
     for trait, row in wide.iterrows():
         lines.append(f"| {trait} | " + " | ".join(f"{row[model]:.3f}" for model in models) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def ordered(wide: pd.DataFrame) -> list[str]:
+    """Return the models of some columns in the order of the catalogue, those with settings behind their plain form."""
+    names = list(CATALOGUE)
+    return sorted(wide, key=lambda model: (names.index(model.partition(":")[0]), model))
+
+
+def sets(folds: dict[str, pd.DataFrame]) -> str:
+    """Return r of each set and model, the mean over sets where a model is in all, and what a stack adds."""
+    means = pd.DataFrame({name: of.groupby("model")["r"].mean() for name, of in folds.items()})
+    lines = ["| model | " + " | ".join([*means, "mean"]) + " |", "|---" * (means.shape[1] + 2) + "|"]
+    for model in ordered(means.T):
+        cells = ["" if np.isnan(r) else f"{r:.3f}" for r in means.loc[model]]
+        mean = "" if means.loc[model].isna().any() else f"{means.loc[model].mean():.3f}"
+        lines.append(f"| {model} | " + " | ".join([*cells, mean]) + " |")
+    for name, of in folds.items():
+        wide = of.pivot_table(index=["seed", "split", "trait"], columns="model", values="r")
+        if STACK in wide:
+            best = str(wide.drop(columns=STACK).mean().idxmax())
+            mean, error = mean_and_error((wide[STACK] - wide[best]).groupby(["seed", "split"]).mean())
+            lines.append(f"\n{name}: {STACK} less {best}, the best of the others: {mean:+.4f} ({error:.4f})")
     return "\n".join(lines) + "\n"
 
 
@@ -168,6 +209,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--set", action="append", choices=list(SETS))
     parser.add_argument("--seed", type=int, action="append")
     parser.add_argument("--model", action="append")
+    parser.add_argument("--budget", type=float, help="minutes that a model may take on a fold")
     parser.add_argument("--threads", type=int, default=0)
     return parser.parse_args()
 

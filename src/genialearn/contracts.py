@@ -34,6 +34,14 @@ class Predictor(Protocol):
 
 
 @runtime_checkable
+class RefusesCohorts(Protocol):
+    """A model that can't take every cohort."""
+
+    def refuse(self, cohort: Cohort) -> None:
+        """Raise `SettingError` where it can't take what a cohort has, before anything is fitted."""
+
+
+@runtime_checkable
 class HasHeritability(Protocol):
     """A fitted model that estimates heritabilities."""
 

@@ -14,8 +14,20 @@ from genialearn.experiments import Plan, plan_comparison
 def planned(tiny: Path) -> Callable[..., Plan]:
     """Plan a comparison of the tiny cohort."""
 
-    def plan(*models: str, split: str = "kfold:2", cohort: Path = tiny, **given: object) -> Plan:
-        return plan_comparison(CohortFiles.in_folder(cohort, **given), models=models, split=split, threads=1)
+    def plan(
+        *models: str,
+        split: str = "kfold:2",
+        cohort: Path = tiny,
+        budget_minutes: float | None = None,
+        **given: object,
+    ) -> Plan:
+        return plan_comparison(
+            CohortFiles.in_folder(cohort, **given),
+            models=models,
+            split=split,
+            budget_minutes=budget_minutes,
+            threads=1,
+        )
 
     return plan
 

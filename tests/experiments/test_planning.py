@@ -14,6 +14,7 @@ from genialearn.errors import AlignmentError, SettingError
 from genialearn.experiments import Plan, plan_comparison
 from genialearn.experiments.inputs import files_as_settings, files_from_settings
 from genialearn.experiments.machine import usable_cores
+from genialearn.predictors import CATALOGUE
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,29 @@ def test_that_the_joint_model_takes_no_random_effects(planned: Callable[..., Pla
 
     with pytest.raises(SettingError, match="gblup-multi: expected no random effects"):
         planned("gblup-multi", cohort=herd)
+
+
+def test_that_all_stands_for_what_can_be_run(
+    planned: Callable[..., Plan], herd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (herd / "pedigree.tsv").unlink()
+    monkeypatch.setattr("genialearn.experiments.plan.is_installed", lambda name: "network" not in name)
+
+    plan = planned("hybrid", "all", cohort=herd)
+
+    left_out = {"pedigree", "parent-average", "network", "network-residual"}
+    assert left_out == set(plan.content["left_out"])
+    assert "model network: expected the library torch" in plan.content["left_out"]["network"]
+    assert "model pedigree: expected a pedigree" in plan.content["left_out"]["pedigree"]
+    assert set(CATALOGUE) - left_out == set(plan.models)
+    assert ["gblup", "hybrid"] == list(plan.models)[:2]
+    assert len(plan.models) == len(set(plan.models))
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("inf")])
+def test_that_a_budget_is_some_minutes(minutes: float, planned: Callable[..., Plan]) -> None:
+    with pytest.raises(SettingError, match=r"^budget: expected a number from 0\.01 to 100000, found"):
+        planned(budget_minutes=minutes)
 
 
 def test_that_cells_are_every_model_on_every_split(planned: Callable[..., Plan]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from genialearn.experiments import engine
+from genialearn.experiments import comparison, engine
 from genialearn.experiments.engine import Failure, run_in_process
 from genialearn.experiments.runs import CellKey, RunFolder
 
@@ -50,6 +52,34 @@ def test_endings(ending: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setattr(engine, "PROGRAM", ("-c", f"import os, sys\n{program}"))
 
     assert expected == run_in_process(RunFolder(tmp_path), KEY, threads=1)
+
+
+def test_that_a_cell_ends_with_its_budget_and_what_it_started_ends_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The child holds its parent's standard output open, so that waiting for its end would take a minute."""
+    program = """
+import subprocess, sys, time
+print('{"stage": "fit"}', flush=True)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+time.sleep(60)
+"""
+    monkeypatch.setattr(engine, "PROGRAM", ("-c", program))
+    begun = time.monotonic()
+    failure = run_in_process(RunFolder(tmp_path), KEY, threads=1, seconds=1.5)
+
+    assert Failure(KEY, "fit", "ProcessEnded", "it took longer than its budget of 0.025 min") == failure
+    assert time.monotonic() - begun < 30
+
+
+def test_that_the_budget_is_every_models_but_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, float | None] = {}
+    monkeypatch.setattr(comparison, "run_in_process", lambda folder, key, **given: asked.update({key.model: given}))
+    plan = SimpleNamespace(threads=1, budget_minutes=2.0)
+    for model in ("gblup", "hybrid"):
+        comparison._run_unless_done(SimpleNamespace(is_done=lambda key: False), CellKey(model, "fold1"), plan)  # type: ignore[arg-type]
+
+    assert {"gblup": {"threads": 1, "seconds": None}, "hybrid": {"threads": 1, "seconds": 120.0}} == asked
 
 
 @pytest.fixture

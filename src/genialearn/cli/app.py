@@ -45,13 +45,19 @@ INTERRUPTED = 130
 MOST_SPLITS = 5
 """Splits that are listed before a comparison begins."""
 
-_SUMMARIES = "; ".join(f"{name}: {entry.summary}" for name, entry in CATALOGUE.items())
 Models = Annotated[
     list[str] | None,
     typer.Option(
         "--model", metavar="NAME", show_default=False,
-        help="Model to compare with gblup; repeat for more. Settings may follow, as in network:body=local,width=32. "
-        f"{_SUMMARIES}. Default: {', '.join(DEFAULT_MODELS)}.",
+        help="Model to compare with gblup; repeat for more, or all. Settings may follow, as in "
+        f"network:body=local,width=32. genialearn models tells what there is. Default: {', '.join(DEFAULT_MODELS)}.",
+    ),
+]  # fmt: skip
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        "--budget", metavar="MINUTES", show_default="none",
+        help="How long a model may take on a split; one that takes longer is ended and counts as failed.",
     ),
 ]  # fmt: skip
 Split = Annotated[
@@ -169,6 +175,7 @@ def compare(
     files: opt.Files,
     model: Models = None,
     split: Split = "kfold:5",
+    budget: Budget = None,
     out: Out = Path("runs/compare"),
     seed: opt.Seed = 1,
     threads: opt.Threads = 0,
@@ -181,7 +188,22 @@ def compare(
 
     RunFolder(out).check_free(force=force)
     models = model or DEFAULT_MODELS
-    _compare(Display(quiet=quiet), files, models=models, split=split, seed=seed, threads=threads, out=out, force=force)
+    display = Display(quiet=quiet)
+    _compare(
+        display, files, models=models, split=split, budget=budget, seed=seed, threads=threads, out=out, force=force
+    )
+
+
+@app.command()
+def models(*, debug: opt.Debug = False) -> None:
+    """List the models that compare knows, and which of them need a library that isn't installed."""
+    from genialearn.experiments.plan import is_installed
+
+    display = Display()
+    display.result("model\tkind\tinstalled\twhat it is")
+    for name, entry in CATALOGUE.items():
+        installed = "yes" if is_installed(name) else f"pip install 'genialearn[{entry.extra}]'"
+        display.result(f"{name}\t{entry.family}\t{installed}\t{entry.summary}")
 
 
 @app.command()
@@ -252,12 +274,21 @@ def _compare(
     threads: int,
     out: Path,
     force: bool,
+    budget: float | None = None,
 ) -> None:
     from genialearn.experiments import compare as run_comparison
     from genialearn.experiments import plan_comparison
     from genialearn.experiments.runs import RunFolder
 
-    plan = plan_comparison(files, models=models, split=split, seed=seed, threads=threads, command=opt.command_line())
+    plan = plan_comparison(
+        files,
+        models=models,
+        split=split,
+        budget_minutes=budget,
+        seed=seed,
+        threads=threads,
+        command=opt.command_line(),
+    )
     folder = RunFolder(out)
     folder.check(plan.content, force=force)
     _announce(display, plan)
@@ -277,6 +308,8 @@ def _announce(display: Display, plan: Plan) -> None:
         display.say(f"  {line}")
     for part in plan.splits[:MOST_SPLITS]:
         display.say(f"  {part.label}: {count(len(part.train), 'animal')} to learn from, {len(part.test):,} to predict")
+    for name, why in plan.content["left_out"].items():
+        display.say(f"  left out: {name}: {why}")
     if len(plan.splits) > MOST_SPLITS:
         display.say(f"  and {count(len(plan.splits) - MOST_SPLITS, 'more split')}")
     available = plan.available_memory_gib

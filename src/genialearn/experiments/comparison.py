@@ -10,6 +10,7 @@ from genialearn.experiments.cell import WHOLE_CELL
 from genialearn.experiments.engine import Failure, run_in_process
 from genialearn.experiments.plan import Plan
 from genialearn.experiments.runs import CellKey, RunFolder
+from genialearn.predictors import REFERENCE
 
 Progress = Callable[[str, int, int], None]
 """Called with what runs now, how many steps are done and how many there are."""
@@ -89,7 +90,8 @@ def _run_cells(folder: RunFolder, plan: Plan, steps: _Steps) -> list[Failure]:
 def _run_unless_done(folder: RunFolder, key: CellKey, plan: Plan) -> Failure | None:
     if folder.is_done(key):
         return None
-    failure = run_in_process(folder, key, threads=plan.threads)
+    budget = None if key.model == REFERENCE or plan.budget_minutes is None else 60 * plan.budget_minutes
+    failure = run_in_process(folder, key, threads=plan.threads, seconds=budget)
     if failure is not None and failure.concerns_the_run:
         raise failure.as_error()
     return failure

@@ -28,6 +28,9 @@ _THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
 )
 
+_OUT_OF_TIME = -1000
+"""In the place of an exit code."""
+
 _UNLESS_SET = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Two pools of threads, torch's and numba's, else wait for each other by spinning on cores that the other needs."""
 
@@ -93,6 +96,7 @@ def run_in_process(
     threads: int,
     program: Sequence[str] | None = None,
     lifeline: int | None = None,
+    seconds: float | None = None,
 ) -> Failure | None:
     """Run one cell in a process of its own; return its failure, or None.
 
@@ -108,12 +112,17 @@ def run_in_process(
         What its Python runs; None for a cell of a comparison.
     lifeline
         What `new_lifeline` gave, where several cells run at once and shall end together; None for one of its own.
+    seconds
+        After how long it is ended; None for never.
     """
     command = [sys.executable, "-P", *(program or PROGRAM), str(folder.path), key.model, key.split]
-    code, messages, remarks = _run(command, _environment(threads), lifeline)
+    code, messages, remarks = _run(command, _environment(threads), lifeline, seconds)
     if code == 0 and folder.is_done(key):
         return None
-    return Failure.told(key, [json.loads(line) for line in messages.splitlines()], _ending(code, remarks))
+    ending = f"it took longer than its budget of {(seconds or 0) / 60:g} min"
+    if code != _OUT_OF_TIME:
+        ending = _ending(code, remarks)
+    return Failure.told(key, [json.loads(line) for line in messages.splitlines()], ending)
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -122,7 +131,10 @@ def _environment(threads: int) -> dict[str, str]:
     return {**_UNLESS_SET, **os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
 
 
-def _run(command: Sequence[str], environment: dict[str, str], shared: int | None) -> tuple[int, str, str]:
+def _run(
+    command: Sequence[str], environment: dict[str, str], shared: int | None, seconds: float | None
+) -> tuple[int, str, str]:
+    """Return exit code, messages and remarks of a process; the code is `_OUT_OF_TIME` where it was ended."""
     with (
         new_lifeline() if shared is None else nullcontext(shared) as lifeline,
         subprocess.Popen(
@@ -137,7 +149,11 @@ def _run(command: Sequence[str], environment: dict[str, str], shared: int | None
         ) as process,
     ):
         try:
-            messages, remarks = process.communicate()
+            messages, remarks = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return _OUT_OF_TIME, *process.communicate()
         except BaseException:  # an interrupt above all: the process hears of it only from here
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

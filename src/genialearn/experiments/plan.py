@@ -7,27 +7,33 @@ import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from genialearn._arrays import FloatArray
-from genialearn._checks import check_at_least
+from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort, CohortFiles, Reconciliation, read_cohort, read_truth
+from genialearn.contracts import RefusesCohorts
 from genialearn.errors import AlignmentError, MissingExtraError, SettingError
 from genialearn.experiments.cell import run_splits
 from genialearn.experiments.description import describe_cohort
 from genialearn.experiments.inputs import describe_inputs, files_as_settings, refuse_streams
 from genialearn.experiments.machine import describe_machine, library_versions, usable_cores
-from genialearn.experiments.model_memory import model_bytes
 from genialearn.experiments.runs import CellKey
 from genialearn.mixed_models.memory import Sizes
 from genialearn.mixed_models.records import patterns
 from genialearn.mixed_models.solvers import choose_solver
-from genialearn.predictors import REFERENCE, entry_of, make_predictor
-from genialearn.predictors.gblup_multi import refuse_random_effects
+from genialearn.predictors import CATALOGUE, REFERENCE, entry_of, make_predictor
+from genialearn.predictors.memory import memory_bytes
 from genialearn.records import design
 from genialearn.validation.splits import Split, SplitScheme
+
+EVERYTHING = "all"
+"""Stands for all models that can be run."""
+
+_LEAST_BUDGET, _MOST_BUDGET = 0.01, 100_000
+"""Minutes."""
 
 LEAST_RECORDS = 5
 """Training records of a trait without which no model of it can be fitted."""
@@ -69,6 +75,11 @@ class Plan:
         return int(self.content["settings"]["threads"])
 
     @property
+    def budget_minutes(self) -> float | None:
+        """How long a cell may take, None for as long as it does."""
+        return cast("float | None", self.content["settings"]["budget_minutes"])
+
+    @property
     def seed(self) -> int:
         """Seed of splits, models and bootstraps."""
         return int(self.content["settings"]["seed"])
@@ -82,7 +93,8 @@ class Plan:
     def memory_gib(self) -> float:
         """About how much memory the largest cell needs, that of GBLUP on all records among them."""
         sizes, solver = Sizes.of(self.cohort, patterns(self.cohort)), choose_solver(self.cohort)
-        return max(model_bytes(sizes, solver, entry_of(model)[0]) for model in {REFERENCE, *self.models}) / 2**30
+        models = [make_predictor(model) for model in {REFERENCE, *self.models}]
+        return max(memory_bytes(model, sizes, solver) for model in models) / 2**30
 
     @property
     def available_memory_gib(self) -> float:
@@ -91,7 +103,14 @@ class Plan:
 
 
 def plan_comparison(
-    files: CohortFiles, *, models: Sequence[str], split: str, seed: int = 1, threads: int = 0, command: str = ""
+    files: CohortFiles,
+    *,
+    models: Sequence[str],
+    split: str,
+    budget_minutes: float | None = None,
+    seed: int = 1,
+    threads: int = 0,
+    command: str = "",
 ) -> Plan:
     """Read and check everything that a comparison needs; nothing is written.
 
@@ -101,9 +120,12 @@ def plan_comparison(
         The cohort's files.
     models
         Names from the catalogue, which settings may follow, as in `make_predictor`; the reference `gblup` is always
-        added, and always first.
+        added, and always first. "all" stands for every model that is installed and can take this cohort.
     split
         A scheme such as "forward:0.2".
+    budget_minutes
+        How long a model may take on a split before it is ended, which counts as a failure; the reference may take as
+        long as it does.
     seed
         Of splits, models and bootstraps.
     threads
@@ -118,9 +140,12 @@ def plan_comparison(
     MissingExtraError
         Where a model's library isn't installed.
     """
-    settings = _settings(files, models=models, split=split, seed=seed, threads=threads)
+    settings = _settings(
+        files, models=models, split=split, seed=seed, threads=threads, budget_minutes=_checked_budget(budget_minutes)
+    )
     refuse_streams(files)
     cohort, reconciliation = read_cohort(files)
+    settings["models"], left_out = _all_replaced(cohort, settings["models"])
     _check_models_fit(cohort, settings["models"])
     splits = run_splits(cohort, settings)
     _check_formulas(cohort)
@@ -135,16 +160,26 @@ def plan_comparison(
         "machine": describe_machine(),
         "cohort": {**_sizes(cohort), "name": _name(files), "simulated": bool(truths)},
         "traits": _described_traits(cohort),
+        "left_out": left_out,
         "reconciliation": [asdict(finding) for finding in reconciliation.findings],
         "splits": [{"label": s.label, "n_train": len(s.train), "n_test": len(s.test)} for s in splits],
     }
     return Plan(cohort, reconciliation, splits, settings["models"], content, truths, describe_cohort(cohort))
 
 
-def _settings(files: CohortFiles, *, models: Sequence[str], split: str, seed: int, threads: int) -> dict[str, Any]:
+def _settings(
+    files: CohortFiles,
+    *,
+    models: Sequence[str],
+    split: str,
+    seed: int,
+    threads: int,
+    budget_minutes: float | None,
+) -> dict[str, Any]:
     return {
         "models": _checked_models(models),
         "split": str(SplitScheme.parse(split)),
+        "budget_minutes": budget_minutes,
         "seed": check_at_least("seed", seed, 0),
         "threads": check_at_least("threads", threads, 0) or usable_cores(),
         "files": files_as_settings(files),
@@ -153,15 +188,42 @@ def _settings(files: CohortFiles, *, models: Sequence[str], split: str, seed: in
 
 def _checked_models(models: Iterable[str]) -> list[str]:
     for name in models:
-        check_installed(name)
-        make_predictor(name)  # its settings are known before anything runs
+        if name != EVERYTHING:
+            check_installed(name)
+            make_predictor(name)  # its settings are known before anything runs
     return list(dict.fromkeys([REFERENCE, *models]))
+
+
+def _checked_budget(minutes: float | None) -> float | None:
+    return None if minutes is None else check_between("budget", minutes, _LEAST_BUDGET, _MOST_BUDGET)
+
+
+def _all_replaced(cohort: Cohort, models: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the models with "all" replaced by those that can be run, and why others can't, by name."""
+    if EVERYTHING not in models:
+        return list(models), {}
+    left_out = {}
+    for name in CATALOGUE:
+        try:
+            check_installed(name)
+            _check_models_fit(cohort, [name])
+        except (MissingExtraError, SettingError) as error:
+            left_out[name] = str(error)
+    every = [name for name in CATALOGUE if name not in left_out]
+    named = [part for name in models for part in (every if name == EVERYTHING else [name])]
+    return list(dict.fromkeys(named)), left_out
+
+
+def is_installed(model: str) -> bool:
+    """Return whether the library of a model of the catalogue is there, if it needs one."""
+    entry = entry_of(model)[1]
+    return not entry.library or importlib.util.find_spec(entry.library) is not None
 
 
 def check_installed(model: str) -> None:
     """Raise `MissingExtraError` where the library of a model of the catalogue isn't there."""
     name, entry = entry_of(model)
-    if entry.library and importlib.util.find_spec(entry.library) is None:
+    if not is_installed(model):
         raise MissingExtraError.for_extra(entry.library, entry.extra, f"model {name}")
 
 
@@ -176,16 +238,17 @@ def _check_formulas(cohort: Cohort) -> None:
 
 def _check_models_fit(cohort: Cohort, models: Iterable[str]) -> None:
     """Raise `SettingError` where a model needs what the cohort hasn't got, or can't take what it has."""
-    for name, entry in map(entry_of, models):
-        if entry.family == "pedigree" and cohort.pedigree is None:
+    for name in models:
+        model = make_predictor(name)
+        if "pedigree" in model.requires and cohort.pedigree is None:
             raise SettingError(
-                f"model {name}",
+                f"model {entry_of(name)[0]}",
                 expected="a pedigree",
                 found="none",
                 advice="Give one with --pedigree, or leave the model out.",
             )
-        if name in {"gblup-multi", "bayesr", "bayesc"}:
-            refuse_random_effects(cohort, name)
+        if isinstance(model, RefusesCohorts):
+            model.refuse(cohort)
 
 
 def _check_training_records(cohort: Cohort, splits: Iterable[Split]) -> None:

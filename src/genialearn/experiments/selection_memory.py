@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from genialearn.cohorts.simulate.map import CANDIDATES_PER_MARKER, share_out
 from genialearn.experiments.memory import Memory
-from genialearn.experiments.model_memory import model_bytes
 from genialearn.experiments.selection_cell import CONTROLS
 from genialearn.experiments.selection_design import SelectionDesign
 from genialearn.mixed_models.memory import PROCESS, PatternSize, Sizes
 from genialearn.mixed_models.solvers import quicker_solver
+from genialearn.predictors import make_predictor
+from genialearn.predictors.memory import memory_bytes
 
 _UNPACKED = 3
 """Arrays of alleles, in bytes, of all base animals at the candidate sites of a chromosome, while sites are chosen."""
@@ -52,4 +53,4 @@ def _learning_bytes(design: SelectionDesign, model: str, n_training: int) -> int
         patterns=(PatternSize(n_training, 1, n_traits),),
     )
     solver = quicker_solver([n_training], n_traits, (n_training, design.markers))
-    return model_bytes(sizes, solver, model)
+    return memory_bytes(make_predictor(model), sizes, solver)

@@ -14,8 +14,10 @@ from genialearn.errors import NotFittedError, SettingError
 from genialearn.estimator import Estimator
 from genialearn.mixed_models.convergence import effective_sample_size, split_r_hat
 from genialearn.mixed_models.marker_sampler import BAYES_C, BAYES_R, Chain, MarkerSampler, Prior
+from genialearn.mixed_models.memory import Sizes
 from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.gblup_multi import refuse_random_effects
+from genialearn.predictors.memory import LIBRARIES, marker_system_bytes
 from genialearn.predictors.uncertainty import Intervals
 from genialearn.relationships import GenomicScale
 
@@ -79,7 +81,7 @@ class MarkerMixture(Estimator):
         """Run the chains."""
         self._check()
         cohort = cohort.canonical()
-        refuse_random_effects(cohort, self._name)
+        self.refuse(cohort)
         sampler = MarkerSampler(cohort, self._prior)
         self.scale_ = GenomicScale.of(cohort.genotypes)
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
@@ -132,6 +134,14 @@ class MarkerMixture(Estimator):
             columns=["trait", "figure", "mean", "sd", "r_hat", "effective_draws"],
         )
         self.notes_ = _convergence_notes(self.diagnostics_)
+
+    def refuse(self, cohort: Cohort) -> None:
+        """Raise `SettingError` where the model can't take what a cohort has."""
+        refuse_random_effects(cohort, self._name)
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs."""
+        return LIBRARIES + marker_system_bytes(sizes, 2 * 4 * self.draws + 12 * 8)
 
     def breeding_values(self, cohort: Cohort) -> FloatArray:
         """Return posterior means of breeding values in the units of the records, shape (animals, traits)."""

@@ -12,9 +12,11 @@ from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
 from genialearn.mixed_models.adjustment import AdjustedRecords
+from genialearn.mixed_models.memory import Sizes
 from genialearn.predictors.additive import AdditiveFit, additive_fit
 from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.inner_parts import inner_parts
+from genialearn.predictors.memory import joint_bytes
 from genialearn.predictors.torch_library import torch_library
 
 if TYPE_CHECKING:
@@ -198,6 +200,10 @@ class DLGBLUP(Estimator):
         from genialearn.neural.trait_to_trait import traits_of
 
         return self.standard_deviation_ * traits_of(self.networks_, self.base_.breeding_values(cohort) / self._units)
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs."""
+        return joint_bytes(sizes, solver, out_of_fold=True)
 
     def predict(self, cohort: Cohort) -> FloatArray:
         """Return mean plus genetic value, shape (animals, traits); of a binary trait within 0 and 1."""

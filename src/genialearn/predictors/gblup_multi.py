@@ -14,7 +14,9 @@ from genialearn.linalg.operators import RandomOperator
 from genialearn.mixed_models.covariances import correlations, estimate_covariances
 from genialearn.mixed_models.fits import TraitFits
 from genialearn.mixed_models.joint_fits import JointFits
+from genialearn.mixed_models.memory import Sizes
 from genialearn.predictors.gblup import GBLUP, kernel_of
+from genialearn.predictors.memory import joint_bytes
 from genialearn.relationships import GenomicRelationships
 
 
@@ -75,7 +77,7 @@ class GBLUPMulti(GBLUP):
             The training animals; the model's rows are those of `cohort.canonical()`.
         """
         cohort = cohort.canonical()
-        refuse_random_effects(cohort)
+        self.refuse(cohort)
         given = self._given_covariances(len(cohort.traits))
         fits = self._fit(cohort)
         kernel, part = kernel_of(fits, seed=self.seed)
@@ -112,6 +114,14 @@ class GBLUPMulti(GBLUP):
         ]
         return found.predictive, found.residual.matrix
 
+    def refuse(self, cohort: Cohort) -> None:
+        """Raise `SettingError` where the model can't take what a cohort has."""
+        refuse_random_effects(cohort, "gblup-multi")
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs."""
+        return joint_bytes(sizes, solver if self.solver == "auto" else self.solver, out_of_fold=False)
+
 
 def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, coefficients: FloatArray) -> FloatArray:
     """Return the marker effects that give breeding values G a, of coefficients a (animals, traits).
@@ -124,7 +134,7 @@ def marker_effects_of(model: GBLUP, cohort: Cohort, kernel: RandomOperator, coef
 
 
 def refuse_random_effects(cohort: Cohort, model: str = "gblup-multi") -> None:
-    """Raise `SettingError` where a trait has random effects, which a model doesn't know."""
+    """Raise `SettingError` where a trait has random effects beside breeding values, which a model doesn't know."""
     named = [trait.name for trait in cohort.traits if trait.random]
     if named:
         raise SettingError(

@@ -13,9 +13,11 @@ from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
+from genialearn.mixed_models.memory import Sizes
 from genialearn.predictors.additive import AdditiveFit, additive_fit
 from genialearn.predictors.gates import gate_notes, gates, residual_shares, shares
 from genialearn.predictors.gblup import within_bounds
+from genialearn.predictors.memory import joint_bytes
 from genialearn.predictors.trait_map import TraitMap
 from genialearn.validation.splits import blocks
 from genialearn.validation.tests import LEVEL, holm
@@ -88,6 +90,10 @@ def enough_folds(folds: IntArray) -> IntArray:
     sizes = np.cumsum(np.bincount(folds))
     kept = max(int(np.searchsorted(sizes, ENOUGH_ANIMALS)) + 1, 2)
     return np.where(folds < kept, folds, -1)
+
+
+_PER_TERM, _TERMS = 6 * 8, 12
+"""Arrays in float64 of an animal's terms of curves, and terms of each trait, while they are learned."""
 
 
 class Hybrid(Estimator):
@@ -289,6 +295,11 @@ class Hybrid(Estimator):
     def _check_fitted(self) -> None:
         if not hasattr(self, "gate_"):
             raise NotFittedError("Hybrid", expected="fit before predict", found="a model that saw no data")
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs: of GBLUP of all traits, and terms of curves."""
+        terms = _PER_TERM * _TERMS * sizes.n_animals * sizes.n_traits
+        return joint_bytes(sizes, solver, out_of_fold=True) + terms
 
     def predict(self, cohort: Cohort) -> FloatArray:
         """Return mean plus genetic value, shape (animals, traits); of a binary trait within 0 and 1."""

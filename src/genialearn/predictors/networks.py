@@ -17,11 +17,13 @@ from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
 from genialearn.genotypes import GenotypeMatrix
 from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
+from genialearn.mixed_models.memory import PROCESS, Sizes
 from genialearn.mixed_models.moments import haseman_elston
 from genialearn.neural.pretraining import Pretraining
 from genialearn.predictors.attributions import Attributions, windows_of
 from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.inner_parts import inner_parts
+from genialearn.predictors.memory import packed_bytes
 from genialearn.predictors.network_source import Source, check_same_output
 from genialearn.predictors.torch_library import torch_library
 from genialearn.predictors.uncertainty import Intervals, Uncertainty, around
@@ -306,6 +308,10 @@ class Network(Estimator):
         some = cohort.genotypes.select(animals=np.sort(rng.permutation(len(cohort))[:_SPREAD]))
         spread = self._of_members(some)
         self.usual_spread_ = spread.var(axis=0, ddof=1).mean(axis=0) if len(spread) > 1 else np.zeros(spread.shape[2])
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs."""
+        return PROCESS + sizes.file_bytes + packed_bytes(sizes)
 
     def predict(self, cohort: Cohort) -> FloatArray:
         """Return the members' average, shape (animals, traits); of a binary trait within 0 and 1."""

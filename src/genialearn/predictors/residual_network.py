@@ -13,9 +13,11 @@ from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
 from genialearn.genotypes import GenotypeMatrix
 from genialearn.mixed_models.adjustment import AdjustedRecords
+from genialearn.mixed_models.memory import Sizes
 from genialearn.predictors.additive import AdditiveFit, additive_fit
 from genialearn.predictors.gates import gate_notes, gates
 from genialearn.predictors.gblup import within_bounds
+from genialearn.predictors.memory import joint_bytes, packed_bytes
 from genialearn.predictors.torch_library import torch_library
 from genialearn.validation.splits import blocks
 
@@ -257,6 +259,10 @@ class ResidualNetwork(Estimator):
         self._check_fitted()
         additive = self.base_.breeding_values(cohort)
         return additive + self.gate_ * self.corrections(cohort) if self.gate_.any() else additive
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs."""
+        return joint_bytes(sizes, solver, out_of_fold=True) + packed_bytes(sizes)
 
     def predict(self, cohort: Cohort) -> FloatArray:
         """Return mean plus genetic value, shape (animals, traits); of a binary trait within 0 and 1."""

@@ -17,6 +17,7 @@ from genialearn.linalg.operators import Dense, LinearOperator
 from genialearn.mixed_models import exact, iterative, variance
 from genialearn.mixed_models.exact import ExactFits
 from genialearn.mixed_models.fits import TraitFits
+from genialearn.mixed_models.memory import Sizes, needed_bytes
 from genialearn.mixed_models.solvers import SOLVERS, choose_solver
 from genialearn.mixed_models.stochastic import Progress
 
@@ -89,6 +90,10 @@ class SingleTraitBLUP(Estimator):
         """Return mean plus breeding value, shape (animals, traits); of a binary trait within 0 and 1."""
         breeding_values = self.breeding_values(cohort)
         return within_bounds(self.mean_ + breeding_values, self.binary_)
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs."""
+        return needed_bytes(sizes, solver if self.solver == "auto" else self.solver)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "mean_"):
