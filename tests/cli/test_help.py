@@ -35,7 +35,8 @@ OPTIONS = {
         *RUNNING,
     ],
     "check": ["COHORT", *INPUT, "--debug"],
-    "compare": ["COHORT", "--model", "--split", "--out", *INPUT, *RUNNING],
+    "compare": ["COHORT", "--model", "--split", "--budget", "--out", *INPUT, *RUNNING],
+    "models": ["--debug"],
     "variance": [
         "COHORT",
         "--out",
@@ -120,10 +121,23 @@ def test_that_commands_have_no_other_options(help_of: Callable[..., str]) -> Non
         assert {option for option in expected if option.startswith("--")} | {"--help"} == shown
 
 
-def test_that_help_names_every_model_and_split(help_of: Callable[..., str]) -> None:
+def test_that_models_lists_every_model_and_what_to_install(
+    genialearn: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genialearn.experiments.plan.is_installed", lambda name: name != "network")
+    answer = genialearn("models")
+    lines = [line.split("\t") for line in answer.out.splitlines()]
+
+    assert (0, ["model", "kind", "installed", "what it is"]) == (answer.code, lines[0])
+    assert list(CATALOGUE) == [line[0] for line in lines[1:]]
+    assert {"yes", "pip install 'genialearn[deep]'"} == {line[2] for line in lines[1:]}
+    assert all(line[1] and line[3] for line in lines[1:])
+
+
+def test_that_help_names_every_split_and_where_models_are_told(help_of: Callable[..., str]) -> None:
     shown = help_of("compare")
 
-    assert [] == [name for name in CATALOGUE if f"{name}: " not in shown]
+    assert "genialearn models" in shown
     assert [] == [word for word in ("forward:SHARE", "kfold:K", "kfold:KxREPEATS", "family:K") if word not in shown]
     assert "[default: kfold:5]" in shown
 

@@ -62,9 +62,9 @@ def cells_run(monkeypatch: pytest.MonkeyPatch, cells_in_process: None) -> list[s
     """The cells that have been run, in this process, in order."""
     run, seen = comparison.run_in_process, []
 
-    def remember(folder: RunFolder, key: CellKey, *, threads: int) -> object:
+    def remember(folder: RunFolder, key: CellKey, **given: object) -> object:
         seen.append(str(key))
-        return run(folder, key, threads=threads)
+        return run(folder, key, **given)
 
     monkeypatch.setattr(comparison, "run_in_process", remember)
     return seen

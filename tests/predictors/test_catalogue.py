@@ -9,6 +9,7 @@ from genialearn.errors import SettingError
 from genialearn.predictors import CATALOGUE, REFERENCE, make_predictor
 from genialearn.predictors.gblup import GBLUP
 
+FAMILIES = {"GBLUP", "pedigree", "Bayesian", "sparse", "kernel", "ensemble", "network", "hybrid", "stack"}
 INSTALLED = [name for name, entry in CATALOGUE.items() if not entry.library or find_spec(entry.library)]
 
 
@@ -20,7 +21,7 @@ class TestCatalogue:
     def test_an_entry_tells_what_it_is(self, name: str) -> None:
         entry = CATALOGUE[name]
 
-        assert entry.family in {"GBLUP", "pedigree", "ensemble", "network", "hybrid", "stack", "Bayesian"}
+        assert entry.family in FAMILIES
         assert entry.summary
         assert bool(entry.library) == bool(entry.extra)
 
