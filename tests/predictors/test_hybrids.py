@@ -132,7 +132,17 @@ def test_as_many_folds_as_have_enough_animals_are_asked() -> None:
 
     np.testing.assert_array_equal(few, enough_folds(few))
     np.testing.assert_array_equal(np.where(many < 2, many, -1), enough_folds(many))
-    np.testing.assert_array_equal(np.arange(90_000) % 3 < 2, enough_folds(np.arange(90_000) % 3) >= 0)
+    np.testing.assert_array_equal(np.arange(90_000) % 3 < 1, enough_folds(np.arange(90_000) % 3) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("n_animals", "given", "expected"), [(49_999, 5, 5), (50_000, 5, 3), (50_000, 3, 3), (40, 7, 7)]
+)
+def test_many_animals_are_divided_into_three_folds(n_animals: int, given: int, expected: int) -> None:
+    sizes = np.bincount(Hybrid(folds=given)._folds(n_animals))
+
+    assert expected == len(sizes)
+    assert np.ptp(sizes) <= 1
 
 
 class TestHybrid:

@@ -22,6 +22,9 @@ from genialearn.predictors.trait_map import TraitMap
 from genialearn.validation.splits import blocks
 from genialearn.validation.tests import LEVEL, holm
 
+FEWEST_FOLDS, MANY_ANIMALS = 3, 50_000
+"""Folds at least, and animals from which on there are no more."""
+
 ENOUGH_ANIMALS = 20_000
 """Where so many animals train, the base is GBLUP of all traits without asking, and so many judge what changes it."""
 
@@ -86,9 +89,9 @@ class _Evidence:
 
 
 def enough_folds(folds: IntArray) -> IntArray:
-    """Return the folds, -1 in the place of those that aren't needed to have 20,000 animals; two at least are kept."""
+    """Return the folds, -1 in the place of those that aren't needed to have 20,000 animals."""
     sizes = np.cumsum(np.bincount(folds))
-    kept = max(int(np.searchsorted(sizes, ENOUGH_ANIMALS)) + 1, 2)
+    kept = int(np.searchsorted(sizes, ENOUGH_ANIMALS)) + 1
     return np.where(folds < kept, folds, -1)
 
 
@@ -123,7 +126,8 @@ class Hybrid(Estimator):
     degree
         Of the curves between traits, as in `TraitMap`.
     folds
-        How many parts the training animals are divided into.
+        How many parts the training animals are divided into; from 50,000 animals on three, as each costs a solution and
+        two thirds of so many predict the others nearly as well as four fifths.
     backfit
         Whether GBLUP is solved again; else the map corrects the base.
     gate_level
@@ -207,7 +211,7 @@ class Hybrid(Estimator):
         return self
 
     def _check(self) -> None:
-        check_at_least("hybrid folds", self.folds, 3)
+        check_at_least("hybrid folds", self.folds, FEWEST_FOLDS)
         check_between("hybrid gate_level", self.gate_level, 0, 0.5)
 
     def _learn(self, first: AdditiveFit, folds: IntArray, families: StrArray) -> None:
@@ -246,7 +250,8 @@ class Hybrid(Estimator):
         return _Additive(singly.means, singly.out_of_fold, singly.marker_effects).moved(found, self.joint_share_)
 
     def _folds(self, n_animals: int) -> IntArray:
-        folds: IntArray = np.random.default_rng(self.seed).permutation(n_animals) % self.folds
+        n_folds = self.folds if n_animals < MANY_ANIMALS else min(self.folds, FEWEST_FOLDS)
+        folds: IntArray = np.random.default_rng(self.seed).permutation(n_animals) % n_folds
         return folds
 
     def _map(self, values: FloatArray, evidence: _Evidence) -> TraitMap:
