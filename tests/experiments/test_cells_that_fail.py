@@ -81,7 +81,7 @@ def failing_cells(monkeypatch: pytest.MonkeyPatch) -> dict[str, Failure]:
     """Cells that fail without being run, by model and split; all others fail too, with an error of their own."""
     failures: dict[str, Failure] = {}
 
-    def run(folder: object, key: CellKey, *, threads: int) -> Failure:
+    def run(folder: object, key: CellKey, **given: object) -> Failure:
         return failures.get(str(key), Failure(key, "fit", "ValueError", f"ValueError: no {key.model}."))
 
     monkeypatch.setattr(comparison, "run_in_process", run)
@@ -120,9 +120,9 @@ def test_that_a_run_without_any_result_can_be_repeated(
     run = comparison.run_in_process
     plan = planned(split="forward")
 
-    def only_whole(folder: object, key: CellKey, *, threads: int) -> Failure | None:
+    def only_whole(folder: object, key: CellKey, **given: object) -> Failure | None:
         failed = Failure(key, "fit", "ValueError", "ValueError: unlucky.")
-        return run(folder, key, threads=threads) if key.split == WHOLE else failed
+        return run(folder, key, **given) if key.split == WHOLE else failed
 
     monkeypatch.setattr(comparison, "run_in_process", only_whole)
     message = (
