@@ -3,8 +3,8 @@
     python benchmarks/sweeps.py --animals 2000 --markers 10000 --traits 10 --threads 2
 
 Random genotypes, records of heritability .5 by 100 loci, a tenth of them missing at random for each trait. Printed:
-seconds of setting up, milliseconds of a sweep (median), peak memory, and the floor: vector additions of 16 columns, one for
-every two genotypes in each direction.
+seconds of setting up, milliseconds of a sweep (median), peak memory, and the floor: vector additions of 16 columns,
+one for every two genotypes in each direction.
 """
 
 from __future__ import annotations
