@@ -44,7 +44,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "extra-trees": {**_FEW_TREES, "n_trees": 20},
     "gblup": {},
     "hybrid": {"degree": 2, "folds": 3, "gate_level": 0.5},
-    "lasso": {"steps": 8, "lowest": 0.1, "l1_ratio": 0.6},
+    "lasso": {"steps": 12, "lowest": 0.05},
     "lightgbm": {**_BOOSTED, "min_leaf_animals": 5, "feature_fraction": 0.5},
     "network": {"width": 16, "max_epochs": 4, "members": 2, "batch_animals": 32, "threads": 1},
     "network-residual": {**_FEW_STEPS, "batch_animals": 32},
@@ -427,4 +427,6 @@ class TestRecords:
 
         assert np.isfinite(predicted).all()
         moved = np.std(predicted - expected, axis=0) > 1e-3 * scale(train)
-        assert np.all(moved | is_at_border(model)), "without residual variance no weight matters"
+        unknown = getattr(model, "n_effects_", np.ones(len(moved))) == 0  # a sparse model has left it at the mean
+        assert np.all(moved | unknown | is_at_border(model)), "without residual variance no weight matters"
+        assert moved.any()

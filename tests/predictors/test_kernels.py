@@ -215,8 +215,9 @@ class TestRandomFeatures:
 def test_features_are_centred_and_of_unit_length_among_training_animals(kernel: Kernel, n_features: int) -> None:
     cohort = train().canonical()
     phases = np.random.default_rng(1).uniform(0, 2 * np.pi, n_features).astype(np.float32)
-    drawn = RandomFeatures.of(GenomicScale.of(cohort.genotypes), kernel, phases, 1, cohort.genotypes)
+    drawn, made = RandomFeatures.of(GenomicScale.of(cohort.genotypes), kernel, phases, 1, cohort.genotypes)
     features = drawn.features(cohort.genotypes)
+    np.testing.assert_allclose(made, features, atol=1e-6)
 
     assert features.shape == (100, n_features)
     np.testing.assert_allclose(0.0, features.mean(axis=0), atol=1e-6)

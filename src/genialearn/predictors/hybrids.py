@@ -126,8 +126,7 @@ class Hybrid(Estimator):
     degree
         Of the curves between traits, as in `TraitMap`.
     folds
-        How many parts the training animals are divided into; from 50,000 animals on three, as each costs a solution and
-        two thirds of so many predict the others nearly as well as four fifths.
+        How many parts the training animals are divided into; from 50,000 animals on three, as each costs a solution.
     backfit
         Whether GBLUP is solved again; else the map corrects the base.
     gate_level

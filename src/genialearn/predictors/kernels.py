@@ -109,8 +109,8 @@ class KernelBLUP(SingleTraitBLUP):
         sampled = cohort.genotypes.select(animals=few)
         kernel = self._kernels(lambda: _median_distance(self.scale_.relationships(sampled)))[0]
         phases = rng.uniform(0, 2 * np.pi, self.n_features).astype(np.float32)
-        drawn = RandomFeatures.of(self.scale_, kernel, phases, self.seed, cohort.genotypes)
-        operator = FeatureKernel(drawn.features(cohort.genotypes))
+        drawn, features = RandomFeatures.of(self.scale_, kernel, phases, self.seed, cohort.genotypes)
+        operator = FeatureKernel(features)
         fits = self._solve(cohort, operator, given, progress)
         self.kernel_ = [kernel.name] * len(given)
         self._values = _FeatureValues(drawn, operator.to_features(dual_coefficients(fits)))
@@ -182,15 +182,17 @@ class RandomFeatures:
     @classmethod
     def of(
         cls, scale: GenomicScale, kernel: Kernel, phases: Float32Array, seed: int, training: GenotypeMatrix
-    ) -> RandomFeatures:
-        """Return features of mean 0 and mean squared length 1 among training animals."""
+    ) -> tuple[RandomFeatures, Float32Array]:
+        """Return features of mean 0 and mean squared length 1 among training animals, and theirs."""
         raw = cls(scale, kernel, phases, seed, np.zeros_like(phases), 1.0)
         features = raw.features(training)
         means = features.mean(axis=0)
-        length = np.mean(np.einsum("ij,ij->i", features - means, features - means, dtype=np.float64))
+        features -= means
+        length = float(np.mean(np.einsum("ij,ij->i", features, features, dtype=np.float64)))
         if not length > 0:
             raise _alike()
-        return replace(raw, means=means, unit=float(np.sqrt(length)))
+        features /= np.float32(np.sqrt(length))
+        return replace(raw, means=means, unit=float(np.sqrt(length))), features
 
     def features(self, genotypes: GenotypeMatrix) -> Float32Array:
         """Return those of animals whose columns are already the markers of the scale, shape (animals, features)."""
