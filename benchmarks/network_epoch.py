@@ -3,6 +3,7 @@
     python benchmarks/network_epoch.py
     python benchmarks/network_epoch.py --bed herd/genotypes.bed --threads 2
     python benchmarks/network_epoch.py --animals 2000 --markers 3000
+    python benchmarks/network_epoch.py --device cuda --epochs 3
 
 Random genotypes and records, 113,599 animals x 50,000 markers x 33 traits by default: what is computed doesn't depend
 on their values. One member, one epoch: training on four fifths of the animals and the loss of the others.
@@ -34,7 +35,7 @@ import numpy as np
 import torch
 
 from genialearn.genotypes import MarkerMap, PackedGenotypes, allele_frequencies, map_bed
-from genialearn.neural.batches import PackedAnimals
+from genialearn.neural.batches import PackedAnimals, chosen_device
 from genialearn.neural.bodies import Genome, make_body
 from genialearn.neural.training import Targets, train
 from genialearn.neural.trait_network import TraitNetwork
@@ -68,14 +69,15 @@ def measure(arguments: argparse.Namespace, genotypes: PackedGenotypes) -> None:
     n_animals, n_markers = genotypes.shape
     with timed("allele frequencies"):
         frequencies = allele_frequencies(genotypes)
+    device = chosen_device(arguments.device)
     with timed("animals as rows"):
-        packed = PackedAnimals.of(genotypes, frequencies, torch.device("cpu"))
+        packed = PackedAnimals.of(genotypes, frequencies, device)
     inputs = TimedAnimals(packed.genotypes, packed.device)
     inputs.standardised(np.arange(2), np.arange(2)), inputs.standardised(np.arange(2))  # compiles
     TimedAnimals.seconds = 0.0
     rng = np.random.default_rng(1)
     values = rng.standard_normal((n_animals, arguments.traits))
-    model = Network(max_epochs=1, body=arguments.body, batch_animals=arguments.batch)
+    model = Network(max_epochs=arguments.epochs, body=arguments.body, batch_animals=arguments.batch)
     genome = Genome.of(genotypes.markers)
     held_out = np.sort(rng.permutation(n_animals)[: n_animals // 5])
     start, start_cpu = time.perf_counter(), time.process_time()
@@ -91,8 +93,11 @@ def measure(arguments: argparse.Namespace, genotypes: PackedGenotypes) -> None:
         seed=1,
     )
     wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
-    print(f"an epoch of {n_animals:,} x {n_markers:,} x {arguments.traits}: {wall:.1f} s, {cpu:.1f} s of CPU")
+    shape = f"{n_animals:,} x {n_markers:,} x {arguments.traits}"
+    print(f"an epoch of {shape}: {wall / arguments.epochs:.1f} s, {cpu / arguments.epochs:.1f} s of CPU")
     print(f"decoding: {TimedAnimals.seconds:.1f} s, {TimedAnimals.seconds / wall:.0%}")
+    if device.type == "cuda":
+        print(f"peak of the GPU: {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB, {torch.cuda.get_device_name()}")
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, of it mapped files too")
 
 
@@ -126,6 +131,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--traits", type=int, default=33)
     parser.add_argument("--body", default="perceptron")
     parser.add_argument("--batch", type=int, default=Network().batch_animals)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
+    parser.add_argument("--epochs", type=int, default=1, help="their mean is printed, the first one included")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="for the temporary file")
     return parser.parse_args()
