@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
-from cohorts_for_tests import TRAIT_NAMES, family_cohort, with_values
+from cohorts_for_tests import TRAIT_NAMES, family_cohort, with_trait_columns, with_values
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.entry import Entry
@@ -116,6 +117,29 @@ def test_settings_of_members_are_theirs() -> None:
     assert model._unfitted()["lightgbm"].seed == 3  # type: ignore[attr-defined]
 
 
+class TestMembersByDefault:
+    def names(self, cohort: Cohort) -> list[str]:
+        return list(SuperLearner()._unfitted(cohort))
+
+    def test_few_animals_and_several_traits(self) -> None:
+        assert self.names(family_cohort()) == ["gblup-multi", "rkhs", "lightgbm", "bayesr"]
+
+    def test_one_trait(self) -> None:
+        assert "gblup-multi" not in self.names(with_trait_columns(family_cohort(), [STATURE]))
+
+    def test_many_animals(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("genialearn.predictors.super_learner._FEW", 149)
+
+        assert self.names(family_cohort()) == ["gblup-multi", "rkhs", "lightgbm"]
+
+    def test_random_effects(self) -> None:
+        cohort = family_cohort()
+        traits = tuple(replace(trait, random="herd") for trait in cohort.traits)
+        records = replace(cohort.records, traits=traits)
+
+        assert self.names(replace(cohort, records=records)) == ["rkhs", "lightgbm"]
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [
@@ -142,18 +166,30 @@ def test_shares_are_the_best_ones_within_their_bounds(seed: int, scale: float) -
     errors, changes, weights = drawn(seed)
     errors = scale * errors
 
-    def loss(shares: FloatArray) -> float:
-        left = errors - changes @ shares
-        left = left - np.average(left, weights=weights)
-        return float(weights @ left**2)
-
-    bounds, limit = [(0, 1)] * 3, {"type": "ineq", "fun": lambda shares: 1 - shares.sum()}
-    expected = minimize(loss, np.full(3, 0.2), bounds=bounds, constraints=limit, method="SLSQP", tol=1e-12).x
+    expected = best_of_all_kinds(errors, changes, weights)
     found = convex_shares(errors, changes, weights)
 
     assert found.min() >= 0
     assert found.sum() <= 1 + 1e-9
     np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def best_of_all_kinds(errors: FloatArray, changes: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the best shares among those of each set of members, with and without what they leave to 1."""
+    w = weights / weights.sum()
+    x, y = np.sqrt(w)[:, None] * (changes - w @ changes), np.sqrt(w) * (errors - w @ errors)
+    best = np.zeros(x.shape[1])
+    for members in (list(m) for size in (1, 2, 3) for m in combinations(range(x.shape[1]), size)):
+        own = x[:, members]
+        free = np.linalg.lstsq(own, y)[0]
+        from_first = np.linalg.lstsq(own[:, 1:] - own[:, :1], y - own[:, 0])[0]
+        for shares in (free, np.concatenate([[1 - from_first.sum()], from_first])):
+            found = np.zeros(x.shape[1])
+            found[members] = shares
+            allowed = found.min() >= 0 and found.sum() <= 1 + 1e-12
+            if allowed and np.sum((y - x @ found) ** 2) < np.sum((y - x @ best) ** 2):
+                best = found
+    return best
 
 
 def test_shares_of_changes_of_0_are_0() -> None:

@@ -10,35 +10,33 @@ table with 16 rows:
 - markers are summed (Z U): the table of a pair of markers holds z U[m] + z' U[m'] for all codes; it serves all animals.
 
 The tables of 16 pairs are 48 KiB, as large as a first-level cache. A product costs one vector addition for two
-genotypes and 16 columns, half of what multiplying decoded numbers costs at best. The inner step is written as LLVM
-vectors, since it lives from keeping its sums in registers; it compiles for any processor.
+genotypes and 16 columns, half of what multiplying decoded numbers costs at best (`_lanes`).
 
 Sums are float32 over at most 64 terms, then float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import njit, prange, types
-from numba.extending import intrinsic
+from numba import njit, prange
 
 from genialearn._arrays import BoolArray, ByteArray, Float32Array, FloatArray, Int8Array, IntArray
+from genialearn.genotypes._lanes import (
+    LANES,
+    PAIRS,
+    PANEL,
+    across,
+    aligned_zeros,
+    along,
+    fill_table,
+    flush_row,
+    trailing_zeros,
+)
 
-PAIRS = 16
-"""Pairs of animals, or of markers, whose tables are in use together."""
+__all__ = ["LANES", "PAIRS", "PANEL", "aligned_zeros"]
 
 TILE = 2 * PAIRS
 """Animals, or markers, in a tile."""
-
-LANES = 16
-"""Columns of a product come in multiples of this: float32 numbers in 64 bytes."""
-
-PANEL = 3 * LANES
-"""The most columns that one pass over the genotypes serves."""
 
 _CODES = 4
 _FLUSH = 2
@@ -111,123 +109,27 @@ def codes_of_dosages() -> ByteArray:
     return _CODE_OF_DOSAGE
 
 
-def _accumulator(n_vectors: int, *, across: bool) -> Callable[..., None]:
-    """Return the inner step: 16 squares, two sums of `n_vectors` x 16 columns.
-
-    The step takes addresses of the squares, of the 16 tables, and of the two sums. It runs along the squares of a
-    marker pair (animals are summed), or across those of 16 marker pairs (markers are summed).
-    """
-    step = PAIRS if across else 1
-    row_bytes = 4 * LANES * n_vectors
-
-    @intrinsic
-    def accumulate(typing: Any, squares: Any, tables: Any, first: Any, second: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            build = _Builder(builder, n_vectors)
-            at, tables_at, *sums_at = arguments
-            sums = [build.load(address) for address in sums_at]
-            for pair in range(PAIRS):
-                square = build.byte(at, step * pair)
-                for which, nibble in enumerate(build.nibbles(square, across=across)):
-                    row = build.load(build.offset(tables_at, nibble, row_bytes, PAIRS * pair * row_bytes))
-                    sums[which] = [builder.fadd(a, b) for a, b in zip(sums[which], row, strict=True)]
-            for address, vectors in zip(sums_at, sums, strict=True):
-                build.store(address, vectors)
-            return context.get_dummy_value()
-
-        return types.void(types.intp, types.intp, types.intp, types.intp), code
-
-    return accumulate  # type: ignore[no-any-return]
-
-
-class _Builder:
-    """The few LLVM instructions that the inner step needs."""
-
-    def __init__(self, builder: Any, n_vectors: int) -> None:
-        self._builder, self._n_vectors = builder, n_vectors
-        self._vector = ir.VectorType(ir.FloatType(), LANES)
-
-    def _number(self, value: int) -> Any:
-        return ir.Constant(ir.IntType(64), value)
-
-    def _pointers(self, address: Any) -> list[Any]:
-        start = self._builder.inttoptr(address, self._vector.as_pointer())
-        return [self._builder.gep(start, [self._number(v)]) for v in range(self._n_vectors)]
-
-    def load(self, address: Any) -> list[Any]:
-        """Return the vectors from an address on."""
-        return [self._builder.load(pointer, align=4 * LANES) for pointer in self._pointers(address)]
-
-    def store(self, address: Any, vectors: list[Any]) -> None:
-        """Write vectors from an address on."""
-        for pointer, vector in zip(self._pointers(address), vectors, strict=True):
-            self._builder.store(vector, pointer, align=4 * LANES)
-
-    def byte(self, address: Any, offset: int) -> Any:
-        """Return the byte at an address, as a 64-bit number."""
-        start = self._builder.inttoptr(address, ir.IntType(8).as_pointer())
-        loaded = self._builder.load(self._builder.gep(start, [self._number(offset)]))
-        return self._builder.zext(loaded, ir.IntType(64))
-
-    def offset(self, address: Any, index: Any, size: int, constant: int) -> Any:
-        """Return address + index * size + constant."""
-        scaled = self._builder.mul(index, self._number(size))
-        return self._builder.add(address, self._builder.add(scaled, self._number(constant)))
-
-    def nibbles(self, square: Any, *, across: bool) -> tuple[Any, Any]:
-        """Return the two nibbles of a square: one a marker, or `across`, one an animal."""
-        if not across:
-            return self._masked(square, 0, 15), self._builder.lshr(square, self._number(4))
-        first = self._builder.or_(self._masked(square, 0, 3), self._masked(square, 2, 12))
-        second = self._builder.or_(self._masked(square, 2, 3), self._masked(square, 4, 12))
-        return first, second
-
-    def _masked(self, square: Any, shift: int, mask: int) -> Any:
-        return self._builder.and_(self._builder.lshr(square, self._number(shift)), self._number(mask))
-
-
-_along_1, _along_2, _along_3 = (_accumulator(n, across=False) for n in (1, 2, 3))
-_across_1, _across_2, _across_3 = (_accumulator(n, across=True) for n in (1, 2, 3))
-
-
-@intrinsic
-def _trailing_zeros(typing: Any, number: Any) -> Any:
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint64(types.uint64), code
-
-
-@njit(inline="always")
-def aligned_zeros(n_rows: int, n_columns: int) -> Float32Array:
-    """Return an array whose rows are whole vectors at addresses that are multiples of 64."""
-    raw = np.zeros(n_rows * n_columns + LANES, dtype=np.float32)
-    start = (-raw.ctypes.data % (4 * LANES)) // 4
-    return raw[start : start + n_rows * n_columns].reshape(n_rows, n_columns)
-
-
 @njit(cache=True)
 def _fill_tables(tables: Float32Array, values: Float32Array, by_code: Float32Array, first: int, start: int) -> None:
     """Write the tables of 16 pairs: row (code, code') of a pair is f(code) x + f'(code') x', x from a column on."""
-    n_columns = tables.shape[1]
+    lanes = tables.shape[1]
+    factors = np.empty(2 * _CODES, dtype=np.float32)
     for pair in range(PAIRS):
         left = first + 2 * pair
-        for second in range(_CODES):
-            g = by_code[second, left + 1]
-            for code in range(_CODES):
-                f = by_code[code, left]
-                row = 16 * pair + 4 * second + code
-                for column in range(n_columns):
-                    tables[row, column] = f * values[left, start + column] + g * values[left + 1, start + column]
+        for code in range(_CODES):
+            factors[code], factors[_CODES + code] = by_code[code, left], by_code[code, left + 1]
+        at = values.ctypes.data + 4 * (left * values.shape[1] + start)
+        right = at + 4 * values.shape[1]
+        fill_table(at, right, factors.ctypes.data, tables.ctypes.data + 64 * lanes * pair, lanes)
 
 
 @njit(cache=True)
-def _flush(sums: Float32Array, out: FloatArray, first: int) -> None:
-    """Add float32 sums to float64 ones, and start again from 0."""
+def _flush(sums: Float32Array, out: FloatArray, first: int, start: int) -> None:
+    """Add float32 sums to float64 ones from a row and a column on, and start again from 0."""
+    lanes = sums.shape[1]
     for row in range(sums.shape[0]):
-        for column in range(sums.shape[1]):
-            out[first + row, column] += sums[row, column]
-            sums[row, column] = 0
+        to = out.ctypes.data + 8 * ((first + row) * out.shape[1] + start)
+        flush_row(sums.ctypes.data + 4 * lanes * row, to, lanes)
 
 
 @njit(parallel=True, cache=True)
@@ -271,18 +173,13 @@ def sum_over_animals(  # noqa: PLR0917 - numba knows no keywords
             for pair in range(stop - start):
                 first = sums.ctypes.data + 8 * pair * n_columns
                 second = first + 4 * n_columns
-                if n_columns == 48:
-                    _along_3(at + PAIRS * pair, tables.ctypes.data, first, second)
-                elif n_columns == 32:
-                    _along_2(at + PAIRS * pair, tables.ctypes.data, first, second)
-                else:
-                    _along_1(at + PAIRS * pair, tables.ctypes.data, first, second)
+                along(at + PAIRS * pair, tables.ctypes.data, first, second, n_columns)
                 if any_missing:
                     for half in range(2):
                         word = words[tile, start + pair, half]
                         found = word & ~(word >> np.uint64(1)) & _MISSING_BITS
                         while found:
-                            bit = np.int64(_trailing_zeros(found))
+                            bit = np.int64(trailing_zeros(found))
                             found &= found - np.uint64(1)
                             animal = TILE * tile + 16 * half + 2 * (bit // 8) + (bit >> 1) % 2
                             row = 2 * pair + (bit >> 2) % 2
@@ -290,7 +187,7 @@ def sum_over_animals(  # noqa: PLR0917 - numba knows no keywords
                             for column in range(n_columns):
                                 sums[row, column] += weight * values[animal, column]
             if tile % _FLUSH == _FLUSH - 1 or tile == n_tiles - 1:
-                _flush(sums, out, 2 * start)
+                _flush(sums, out, 2 * start, 0)
 
 
 @njit(parallel=True, cache=True)
@@ -324,34 +221,9 @@ def sum_over_markers(
                 for pair in range(PAIRS):
                     first = sums.ctypes.data + 8 * ((tile - start) * PAIRS + pair) * n_columns
                     second = first + 4 * n_columns
-                    if n_columns == 48:
-                        _across_3(at + pair, tables.ctypes.data, first, second)
-                    elif n_columns == 32:
-                        _across_2(at + pair, tables.ctypes.data, first, second)
-                    else:
-                        _across_1(at + pair, tables.ctypes.data, first, second)
+                    across(at + pair, tables.ctypes.data, first, second, n_columns)
             if group % _FLUSH == _FLUSH - 1 or group == n_pairs // PAIRS - 1:
-                _flush(sums, out, TILE * start)
-
-
-@njit(inline="always")
-def _along(at: int, tables: int, first: int, second: int, lanes: int) -> None:
-    if lanes == 48:
-        _along_3(at, tables, first, second)
-    elif lanes == 32:
-        _along_2(at, tables, first, second)
-    else:
-        _along_1(at, tables, first, second)
-
-
-@njit(inline="always")
-def _across(at: int, tables: int, first: int, second: int, lanes: int) -> None:
-    if lanes == 48:
-        _across_3(at, tables, first, second)
-    elif lanes == 32:
-        _across_2(at, tables, first, second)
-    else:
-        _across_1(at, tables, first, second)
+                _flush(sums, out, TILE * start, 0)
 
 
 @njit(cache=True)
@@ -363,8 +235,9 @@ def tiles_over_animals(  # noqa: PLR0917 - numba knows no keywords
     tiles: tuple[int, int],
     columns: tuple[int, int],
     out: FloatArray,
+    totals: FloatArray,
 ) -> None:
-    """Add D'V over some tiles of animals and some columns to `out`, for D as in `sum_over_animals`.
+    """Add D'V over some tiles of animals and some columns to `out`, and 1'V to `totals`; D as in `sum_over_animals`.
 
     Parameters
     ----------
@@ -374,30 +247,29 @@ def tiles_over_animals(  # noqa: PLR0917 - numba knows no keywords
         First and last but one; 16, 32 or 48 columns.
     out
         Shape (2 marker pairs, columns of V).
+    totals
+        Shape (columns of V,).
     """
     n_pairs, lanes = squares.shape[1], columns[1] - columns[0]
     tables, sums = aligned_zeros(16 * PAIRS, lanes), aligned_zeros(2 * n_pairs, lanes)
+    factors = np.empty(2 * _CODES, dtype=np.float32)
+    factors[:_CODES] = factors[_CODES:] = COPIES_LESS_ONE
     for tile in range(tiles[0], tiles[1]):
         for pair in range(PAIRS):
-            left = TILE * tile + 2 * pair
-            for second in range(_CODES):
-                g = COPIES_LESS_ONE[second]
-                for code in range(_CODES):
-                    f, row = COPIES_LESS_ONE[code], 16 * pair + 4 * second + code
-                    for lane in range(lanes):
-                        column = columns[0] + lane
-                        tables[row, lane] = f * values[left, column] + g * values[left + 1, column]
+            left = values.ctypes.data + 4 * ((TILE * tile + 2 * pair) * values.shape[1] + columns[0])
+            right = left + 4 * values.shape[1]
+            fill_table(left, right, factors.ctypes.data, tables.ctypes.data + 64 * lanes * pair, lanes)
         at = squares.ctypes.data + tile * n_pairs * PAIRS
         for pair in range(n_pairs):
             first = sums.ctypes.data + 8 * pair * lanes
-            _along(at + PAIRS * pair, tables.ctypes.data, first, first + 4 * lanes, lanes)
+            along(at + PAIRS * pair, tables.ctypes.data, first, first + 4 * lanes, lanes)
         if any_missing:
             _add_missing(squares[tile], values, missing, TILE * tile, columns[0], sums)
+        for pair in range(PAIRS):
+            for lane in range(lanes):
+                totals[columns[0] + lane] += tables[16 * pair, lane]  # both animals with two copies
         if (tile - tiles[0]) % _FLUSH == _FLUSH - 1 or tile == tiles[1] - 1:
-            for row in range(2 * n_pairs):
-                for lane in range(lanes):
-                    out[row, columns[0] + lane] += sums[row, lane]
-                    sums[row, lane] = 0
+            _flush(sums, out, 0, columns[0])
 
 
 @njit(cache=True)
@@ -409,7 +281,7 @@ def _add_missing(  # noqa: PLR0917 - numba knows no keywords
     for number in range(len(words)):
         found = words[number] & ~(words[number] >> np.uint64(1)) & _MISSING_BITS
         while found:
-            bit = np.int64(_trailing_zeros(found))
+            bit = np.int64(trailing_zeros(found))
             found &= found - np.uint64(1)
             animal = first_animal + 16 * (number % 2) + 2 * (bit // 8) + (bit >> 1) % 2
             row = 2 * (number // 2) + (bit >> 2) % 2
@@ -445,7 +317,7 @@ def tiles_over_markers(  # noqa: PLR0917 - numba knows no keywords
             at = squares.ctypes.data + (tile * n_pairs + PAIRS * group) * PAIRS
             for pair in range(PAIRS):
                 first = sums.ctypes.data + 8 * ((tile - tiles[0]) * PAIRS + pair) * lanes
-                _across(at + pair, tables.ctypes.data, first, first + 4 * lanes, lanes)
+                across(at + pair, tables.ctypes.data, first, first + 4 * lanes, lanes)
 
 
 def expand_by_marker(values: FloatArray, n_rows: int) -> Float32Array:

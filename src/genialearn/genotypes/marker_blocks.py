@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from genialearn._arrays import ByteArray, Float32Array, FloatArray
-from genialearn.genotypes import _lookup
+from genialearn.genotypes import _lanes, _lookup
 from genialearn.genotypes.matrix import GenotypeMatrix
 
 WIDTH = 128
@@ -137,10 +137,7 @@ def sums_over_animals(
         tiles = n_tiles * part // _PARTS, n_tiles * (part + 1) // _PARTS
         for start in range(0, n_columns, _PANEL):
             columns = start, min(start + _PANEL, n_columns)
-            _tiles_over_animals(squares, values, missing, any_missing, tiles, columns, sums[part])
-        for row in range(_TILE * tiles[0], _TILE * tiles[1]):
-            for column in range(n_columns):
-                totals[part, column] += values[row, column]
+            _tiles_over_animals(squares, values, missing, any_missing, tiles, columns, sums[part], totals[part])
     for marker in range(out.shape[0]):
         for column in range(n_columns):
             total = 0.0
@@ -182,12 +179,16 @@ def add_effects(  # noqa: PLR0917 - numba knows no keywords
             tables, sums = _aligned_zeros(_ROWS, lanes), _aligned_zeros(_TILE * _TILES_OF_A_THREAD, lanes)
             _tiles_over_markers(squares, effects, by_code, tiles, columns, tables, sums)
             for row in range(_TILE * (tiles[1] - tiles[0])):
-                for lane in range(lanes):
-                    change = sums[row, lane]
-                    moved[first + row, start + lane] += change
-                    left[first + row, start + lane] -= weights[first + row, start + lane] * change
+                at = 4 * ((first + row) * n_columns + start)
+                _move_row(
+                    sums.ctypes.data + 4 * lanes * row,
+                    weights.ctypes.data + at,
+                    left.ctypes.data + at,
+                    moved.ctypes.data + at,
+                    lanes,
+                )
 
 
 _aligned_zeros, _tiles_over_animals = _lookup.aligned_zeros, _lookup.tiles_over_animals
-_tiles_over_markers = _lookup.tiles_over_markers
+_tiles_over_markers, _move_row = _lookup.tiles_over_markers, _lanes.move_row
 _TILE, _PANEL, _ROWS = _lookup.TILE, _lookup.PANEL, 16 * _lookup.PAIRS

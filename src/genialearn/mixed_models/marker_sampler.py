@@ -11,8 +11,11 @@ direction, and p draws a trait.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numba import njit, prange
 
@@ -24,6 +27,9 @@ from genialearn.mixed_models.records import Pattern
 
 _FREEDOM = 4.0
 """Degrees of freedom of the priors of variances: as good as nothing beside the records."""
+
+_SHARED_BY_CALLERS = ("omp", "tbb")
+"""Layers of threads below numba that several threads may call at once."""
 
 _PRIOR_SHARE = 0.5
 """Of a trait's variance that markers explain in the prior's mean, as is usual (BGLR: Perez and de los Campos 2014)."""
@@ -70,7 +76,7 @@ def _drawn(  # noqa: PLR0917 - numba knows no keywords
     return chosen, score / posterior + normal / np.sqrt(posterior)
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _sweep(  # noqa: PLR0917 - numba knows no keywords
     squares: ByteArray,
     by_code: Float32Array,
@@ -221,6 +227,23 @@ class MarkerSampler(MarkerSystem):
     def __init__(self, cohort: Cohort, prior: Prior) -> None:
         super().__init__(cohort)
         self.prior = prior
+
+    def run_all(self, sweeps: int, burn_in: int, n_draws: int, rngs: Sequence[np.random.Generator]) -> list[Chain]:
+        """Return a chain for each source of randomness, beginning with many effects and with few in turn.
+
+        Chains run beside one another and share the threads, as threads of one chain wait for each other twice a block;
+        how many there are doesn't change them.
+        """
+        threads = numba.get_num_threads()
+        together = min(len(rngs), threads) if numba.threading_layer() in _SHARED_BY_CALLERS else 1
+
+        def run(number: int) -> Chain:
+            return self.run(sweeps, burn_in, n_draws, begin_with_many=number % 2 == 0, rng=rngs[number])
+
+        if together == 1:
+            return [run(number) for number in range(len(rngs))]
+        with ThreadPoolExecutor(together, initializer=numba.set_num_threads, initargs=(threads // together,)) as pool:
+            return list(pool.map(run, range(len(rngs))))
 
     def run(self, sweeps: int, burn_in: int, n_draws: int, *, begin_with_many: bool, rng: np.random.Generator) -> Chain:
         """Return one chain.

@@ -38,8 +38,8 @@ class MarkerMixture(Estimator):
     sweeps, burn_in
         Draws of every effect in each chain, and how many of the first aren't kept.
     chains
-        How many are run, one after the other, beginning with many and with few effects in turn; two tell whether they
-        have settled.
+        How many are run, beginning with many and with few effects in turn; two tell whether they have settled. Each has
+        a thread, or where there are fewer chains than threads, several.
     draws
         Effects that are stored, of all chains together, for `breeding_value_sd` and `interval`.
     seed
@@ -86,12 +86,8 @@ class MarkerMixture(Estimator):
         self.scale_ = GenomicScale.of(cohort.genotypes)
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
         n_draws, seeds = -(-self.draws // self.chains), np.random.SeedSequence(self.seed).spawn(self.chains)
-        chains = [
-            sampler.run(
-                self.sweeps, self.burn_in, n_draws, begin_with_many=number % 2 == 0, rng=np.random.default_rng(seed)
-            )
-            for number, seed in enumerate(seeds)
-        ]
+        rngs = [np.random.default_rng(seed) for seed in seeds]
+        chains = sampler.run_all(self.sweeps, self.burn_in, n_draws, rngs)
         units = np.where(sampler.varies, sampler.units, 1.0)
         self.marker_effects_ = units * np.mean([chain.mean_effects for chain in chains], axis=0)
         self.mean_ = units * np.mean([chain.means for chain in chains], axis=0)

@@ -160,9 +160,9 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         "genialearn.predictors.super_learner",
         "SuperLearner",
         "stack",
-        "GBLUP stacked with gblup-multi, trees and a network, gated trait by trait",
-        library="torch",
-        extra="all",
+        "GBLUP stacked with models of other kinds, gated trait by trait",
+        library="lightgbm",
+        extra="trees",
     ),
 }
 

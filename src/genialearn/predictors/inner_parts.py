@@ -36,7 +36,7 @@ def inner_parts(cohort: Cohort, recorded: BoolArray, n_members: int, *, seed: in
     from genialearn.neural.ensemble import InnerPart
 
     rows = np.flatnonzero(recorded)
-    youngest = _youngest(cohort, rows)
+    youngest = youngest_animals(cohort, recorded)
     if len(youngest):
         return [InnerPart(np.setdiff1d(rows, youngest), youngest)] * n_members
     folds = np.random.default_rng(seed).permutation(len(rows)) % max(n_members, _LEAST_PARTS)
@@ -65,7 +65,7 @@ def stopping_folds(cohort: Cohort, recorded: BoolArray, folds: int, *, seed: int
     seed
         Of the random ones.
     """
-    youngest = _youngest(cohort, np.flatnonzero(recorded.any(axis=1)))
+    youngest = youngest_animals(cohort, np.asarray(recorded.any(axis=1)))
     if not len(youngest):
         return spread_folds(recorded, folds, seed=seed)
     older = np.setdiff1d(np.arange(len(cohort)), youngest)
@@ -74,8 +74,17 @@ def stopping_folds(cohort: Cohort, recorded: BoolArray, folds: int, *, seed: int
     return out
 
 
-def _youngest(cohort: Cohort, rows: IntArray) -> IntArray:
-    """Return those rows that are of the youngest animals, about a fifth; none where birth years don't tell."""
+def youngest_animals(cohort: Cohort, recorded: BoolArray) -> IntArray:
+    """Return rows of the youngest animals that have a record, about a fifth; none where birth years don't tell.
+
+    Parameters
+    ----------
+    cohort
+        The animals.
+    recorded
+        Which of them have a record, shape (animals,).
+    """
+    rows = np.flatnonzero(recorded)
     years = birth_years(cohort)[rows]
     if len(np.unique(years[np.isfinite(years)])) < 2:
         return rows[:0]

@@ -8,26 +8,32 @@ from typing import Any, Self
 import numpy as np
 from scipy.optimize import nnls
 
-from genialearn._arrays import FloatArray, IntArray
+from genialearn._arrays import FloatArray
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.contracts import Predictor
 from genialearn.errors import NotFittedError, SettingError
 from genialearn.estimator import Estimator
-from genialearn.mixed_models.covariances import informative, of_traits
 from genialearn.mixed_models.fits import TraitFits, adjusted_by_animal
 from genialearn.mixed_models.memory import Sizes, needed_bytes
 from genialearn.predictors.catalogue import CATALOGUE
 from genialearn.predictors.gates import gate_notes, gates
 from genialearn.predictors.gblup import GBLUP, within_bounds
+from genialearn.predictors.held_out import predicted_without
 from genialearn.predictors.inner_parts import spread_folds
 from genialearn.predictors.memory import memory_bytes
 from genialearn.validation.splits import blocks
 
 Members = Sequence[str] | Mapping[str, Mapping[str, Any]]
 
-_USUAL = ("gblup-multi", "lightgbm", "network")
-"""Members unless others are given."""
+_USUAL = ("gblup-multi", "rkhs", "lightgbm", "bayesr")
+"""Members unless others are given: one of each kind that saw something in real data that others didn't."""
+
+_JOINT = {"gblup-multi", "bayesr"}
+"""Those that don't take random effects beside breeding values."""
+
+_FEW = 5000
+"""Animals up to which chains of `bayesr` are short beside the other members."""
 
 _FIRM = 1e3
 """Weight of the equation that all shares add up to 1, beside equations of unit length."""
@@ -50,7 +56,8 @@ class SuperLearner(Estimator):
     ----------
     members
         Names of models in the catalogue, or their settings by name: {"lightgbm": {"leaves": 8}, "network": {}}; None:
-        gblup-multi (of several traits without random effects beside breeding values), lightgbm and network.
+        gblup-multi (of several traits), rkhs, lightgbm and (of up to 5,000 animals) bayesr, but neither the first nor
+        the last where there are random effects beside breeding values.
     heritability, relationships, solver
         Of the GBLUP, as in `GBLUP`.
     folds
@@ -130,7 +137,8 @@ class SuperLearner(Estimator):
         folds = spread_folds(weights > 0, self.folds, seed=self.seed)
         plain = self.base_.mean_ + fits.out_of_fold_breeding_values(folds)
         errors = records - plain
-        others = np.stack([self._out_of_fold(member, cohort, folds) for member in members.values()])
+        parts = [np.flatnonzero(folds == fold) for fold in range(self.folds)]
+        others = np.stack([predicted_without(member, cohort, parts) for member in members.values()])
         changes = np.nan_to_num(others - plain)
         changed = np.empty_like(plain)
         for fold in range(self.folds):
@@ -142,9 +150,7 @@ class SuperLearner(Estimator):
 
     def _unfitted(self, cohort: Cohort | None = None) -> dict[str, Predictor]:
         """Return the members by name; those by default as far as they fit the cohort."""
-        given = {name: {} for name in _USUAL} if self.members is None else _by_name(self.members)
-        if self.members is None and cohort is not None and not _fits_jointly(cohort):
-            del given["gblup-multi"]
+        given = _by_name(_usual(cohort) if self.members is None else self.members)
         if not given or "super-learner" in given:
             found = "its own" if given else "none"
             raise SettingError("super-learner members", expected="names of other models", found=found)
@@ -153,20 +159,6 @@ class SuperLearner(Estimator):
             name: CATALOGUE[check_known("super-learner members", name, CATALOGUE)].make(f"model {name}", own, common)
             for name, own in given.items()
         }
-
-    def _out_of_fold(self, member: Predictor, cohort: Cohort, folds: IntArray) -> FloatArray:
-        """Return what a member predicts of each fold from the others, shape (animals, traits).
-
-        NaN in traits that have too few records without one of the folds.
-        """
-        parts = [cohort.select(np.flatnonzero(folds != fold)) for fold in range(self.folds)]
-        known = np.all([informative(part) for part in parts], axis=0)
-        out = np.full((len(cohort), len(known)), np.nan)
-        for fold, part in enumerate(parts if known.any() else []):
-            inside = np.flatnonzero(folds == fold)
-            fitted = member.fit(part if known.all() else of_traits(part, known))
-            out[np.ix_(inside, np.flatnonzero(known))] = fitted.predict(cohort.select(inside))
-        return out
 
     def _share_notes(self, traits: list[str], members: list[str]) -> list[str]:
         notes = []
@@ -196,8 +188,16 @@ def _by_name(members: Members) -> dict[str, Mapping[str, Any]]:
     return dict(members) if isinstance(members, Mapping) else {name: {} for name in members}
 
 
-def _fits_jointly(cohort: Cohort) -> bool:
-    return len(cohort.traits) > 1 and not any(trait.random for trait in cohort.traits)
+def _usual(cohort: Cohort | None) -> list[str]:
+    """Return the members by default, those that fit a cohort where there is one."""
+    if cohort is None:
+        return list(_USUAL)
+    unfit = {"gblup-multi"} if len(cohort.traits) == 1 else set()
+    if len(cohort) > _FEW:
+        unfit |= {"bayesr"}
+    if any(trait.random for trait in cohort.traits):
+        unfit |= _JOINT
+    return [name for name in _USUAL if name not in unfit]
 
 
 def _combined(shares: FloatArray, changes: FloatArray) -> FloatArray:
