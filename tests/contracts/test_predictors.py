@@ -19,6 +19,7 @@ from cohorts_for_tests import (
     with_genotypes,
     with_markers_reordered,
     with_pedigree_reordered,
+    with_trait_columns,
     with_values,
 )
 from genialearn._arrays import BoolArray, FloatArray
@@ -149,6 +150,12 @@ def fitted_once(name: str) -> Any:
 def scale(cohort: Cohort) -> FloatArray:
     """Return the standard deviation of each trait's records."""
     return np.nanstd(cohort.records.values, axis=0)
+
+
+def with_large_loci(cohort: Cohort) -> FloatArray:
+    """Return values that two markers make and little else, by animal: any model learns them from few records."""
+    values = dosages(cohort.genotypes)[:, [20, 210]].sum(axis=1)
+    return np.asarray(values + 0.1 * np.random.default_rng(6).standard_normal(len(cohort)))
 
 
 def assert_same(expected: FloatArray, actual: FloatArray, tolerance: float, train: Cohort) -> None:
@@ -365,6 +372,19 @@ class TestRecords:
         values = train.records.values + np.array([0.0, 400.0, 0.0, 0.0, 0.0])
 
         assert_near_the_records(values[:, FAT], model.fit(with_values(train, values)).predict(test)[:, FAT])
+
+    def test_holes_are_not_filled_with_means(self, model: Any, name: str) -> None:
+        """An animal with a hole is predicted as far from the mean as if it weren't there; filled, it would be near."""
+        cohort = with_trait_columns(family_cohort(), [MILK, FAT]).select(TRAIN)
+        known = np.random.default_rng(4).permutation(len(cohort)) < 0.4 * len(cohort)
+        values = cohort.records.values.copy()
+        values[:, 1] = with_large_loci(cohort)[cohort.record_rows]
+        holes = with_values(cohort, np.where(known[cohort.record_rows, None] | [True, False], values, np.nan))
+        missing = np.flatnonzero(~known)
+        found = model.fit(holes).predict(cohort.select(missing))[:, 1]
+        absent = unfitted(name).fit(holes.select(np.flatnonzero(known))).predict(cohort.select(missing))[:, 1]
+
+        assert np.std(found) > 0.6 * np.std(absent)
 
     def test_a_trait_with_few_records(self, model: Any, train: Cohort, test: Cohort) -> None:
         values = train.records.values.copy()

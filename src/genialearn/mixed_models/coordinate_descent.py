@@ -183,13 +183,8 @@ class ElasticNetPath:
 
     def _left(self, fitted: FloatArray) -> Float32Array:
         """Return weighted residuals of the best fixed effects beside fitted values, padded; and keep their means."""
-        system, columns = self.system, []
-        for trait, pattern in system.enumerated():
-            y = system.values[trait]
-            b = pattern.projection.coefficients((pattern.root_weights * (y - fitted[pattern.animals, trait]))[:, None])[
-                :, 0
-            ]
-            fixed_part = np.asarray(pattern.effects.matrix @ b)
-            self.means[trait] = np.average(fixed_part, weights=pattern.root_weights**2)
-            columns.append(system.weighted_residuals(trait, y - fixed_part, fitted))
-        return system.padded(np.column_stack(columns))
+        system = self.system
+        adjusted, self.means = system.without_fixed_effects(fitted)
+        return system.padded(
+            np.column_stack([system.weighted_residuals(trait, y, fitted) for trait, y in enumerate(adjusted)])
+        )

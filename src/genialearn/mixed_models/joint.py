@@ -23,11 +23,14 @@ from scipy.sparse.linalg import splu
 from genialearn._arrays import BoolArray, Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.linalg.low_rank import LowRank
-from genialearn.linalg.operators import LinearOperator
+from genialearn.linalg.operators import Dense, LinearOperator
 from genialearn.linalg.solvers import conjugate_gradients
 from genialearn.mixed_models.records import Pattern, patterns
 
-_RIDGE, _REFINEMENTS = 1e-9, 3
+_RIDGE = 1e-9
+_REFINEMENTS, _FEW_REFINEMENTS = 3, 2
+"""Of the projection off fixed effects: with a formed G, and with products that are right to about 1e-7."""
+
 _ROUNDING = 1e-12
 """What least squares leave of records is rounding where it is a smaller share of them."""
 
@@ -162,8 +165,8 @@ class Whitening:
 class _FixedEffects:
     """The projection off the whitened fixed effects of all traits, S = I - X~ (X~'X~)^-1 X~'."""
 
-    def __init__(self, incidences: list[sparse.csr_matrix], whitening: Whitening) -> None:
-        self._incidences, self._whitening = incidences, whitening
+    def __init__(self, incidences: list[sparse.csr_matrix], whitening: Whitening, refinements: int) -> None:
+        self._incidences, self._whitening, self._refinements = incidences, whitening, refinements
         self._ends = np.cumsum([0, *(x.shape[1] for x in incidences)])
         rows: list[list[sparse.csr_matrix | None]] = [[None] * len(incidences) for _ in incidences]
         for trait, x in enumerate(incidences):
@@ -175,12 +178,18 @@ class _FixedEffects:
         lengths = np.sqrt(gram.diagonal())
         self._units = 1 / np.where(lengths > 0, lengths, 1.0)
         scaled = sparse.diags(self._units) @ gram @ sparse.diags(self._units)
-        self._solver = splu(sparse.csc_matrix(scaled + _RIDGE * sparse.eye(len(lengths))))
+        # Intercepts make rows without gaps, which an ordering for unsymmetric matrices takes to fill everything.
+        self._solver = splu(
+            sparse.csc_matrix(scaled + _RIDGE * sparse.eye(len(lengths))),
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
+        )
 
     def remove(self, values: FloatArray) -> FloatArray:
         """Return S v, shape (records, traits)."""
         left = values
-        for _ in range(_REFINEMENTS):
+        for _ in range(self._refinements):
             effects = self._units * self._solver.solve(self._units * self._sums(left))
             left = left - self._whitening.times(self.fixed_part(effects))
         return left
@@ -254,7 +263,9 @@ class JointSystem:
         self._factor = (part.vectors[:, :few] * np.sqrt(part.values[:few])).astype(np.float64)
         self._rest = max(float(np.mean(kernel.diagonal() - np.sum(self._factor**2, axis=1))), 0.0)
         self._whitening = Whitening.of(self._root_weights, residual, self._rest * genetic)
-        self._fixed = _FixedEffects([self._incidence(pattern) for pattern in self._patterns], self._whitening)
+        refinements = _REFINEMENTS if isinstance(kernel, Dense) else _FEW_REFINEMENTS
+        incidences = [self._incidence(pattern) for pattern in self._patterns]
+        self._fixed = _FixedEffects(incidences, self._whitening, refinements)
         self._root_genetic = np.linalg.cholesky(genetic)
 
     def _without_fixed_effects(self) -> tuple[list[FloatArray], FloatArray]:

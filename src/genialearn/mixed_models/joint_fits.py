@@ -23,6 +23,9 @@ _FORMED, _BY_PRODUCTS = 1e-10, 1e-6
 _OUT_OF_FOLD = 2e-3
 """The same where it only serves to learn from: errors far below those of prediction."""
 
+_CORRECTED = 5e-4
+"""The same of records from which a little was taken away: what follows from that is a correction."""
+
 _FEWER_VECTORS = 4
 """Of the random vectors that covariances of all records take, one in so many serves those of a fold."""
 
@@ -55,11 +58,20 @@ class JointFits:
 
     @classmethod
     def solved(
-        cls, cohort: Cohort, kernel: RandomOperator, part: LowRank, genetic: FloatArray, residual: FloatArray
+        cls,
+        cohort: Cohort,
+        kernel: RandomOperator,
+        part: LowRank,
+        genetic: FloatArray,
+        residual: FloatArray,
+        *,
+        near: JointModel | None = None,
     ) -> JointFits:
-        """Return the model of all traits, given their covariances."""
-        tolerance = _FORMED if isinstance(kernel, Dense) else _BY_PRODUCTS
-        model = JointSystem(cohort, kernel, genetic, residual, part).solve(tolerance=tolerance)
+        """Return the model of all traits, given their covariances; `near` is that of nearly the same records."""
+        by_products = _BY_PRODUCTS if near is None else _CORRECTED
+        tolerance = _FORMED if isinstance(kernel, Dense) else by_products
+        system = JointSystem(cohort, kernel, genetic, residual, part)
+        model = system.solve(tolerance=tolerance, start=None if near is None else near.whitened)
         return cls(cohort, kernel, part, genetic, residual, model)
 
     def adjusted_by_animal(self) -> tuple[FloatArray, FloatArray]:
@@ -87,7 +99,7 @@ class JointFits:
         roots = np.sqrt(residual_shares)
         scale = np.outer(roots, roots)
         less = _with_values(self.cohort, self.cohort.records.values - corrections[self.cohort.record_rows])
-        solved = JointFits.solved(less, self.kernel, self.part, self.genetic, self.residual * scale)
+        solved = JointFits.solved(less, self.kernel, self.part, self.genetic, self.residual * scale, near=self.model)
         without = {fold: (genetic, residual * scale) for fold, (genetic, residual) in self.without.items()}
         return replace(solved, without=without)
 

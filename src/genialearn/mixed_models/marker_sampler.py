@@ -25,14 +25,40 @@ from genialearn.genotypes.marker_blocks import add_effects, sums_over_animals
 from genialearn.mixed_models.marker_system import MarkerSystem
 from genialearn.mixed_models.records import Pattern
 
-_FREEDOM = 4.0
+FREEDOM = 4.0
 """Degrees of freedom of the priors of variances: as good as nothing beside the records."""
 
 _SHARED_BY_CALLERS = ("omp", "tbb")
 """Layers of threads below numba that several threads may call at once."""
 
-_PRIOR_SHARE = 0.5
+PRIOR_SHARE = 0.5
 """Of a trait's variance that markers explain in the prior's mean, as is usual (BGLR: Perez and de los Campos 2014)."""
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def component_weights(
+    score: float, precision: float, variances: FloatArray, shares: FloatArray, weights: FloatArray
+) -> float:
+    """Write how probable each component of an effect is, up to a factor, and return their sum.
+
+    Parameters
+    ----------
+    score, precision
+        z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
+    variances, shares
+        Of the components, the first variance 0.
+    weights
+        Shape (components,).
+    """
+    highest = 0.0
+    for c in range(1, len(variances)):
+        weights[c] = 0.5 * score * score * variances[c] / (1 + precision * variances[c])
+        highest = max(highest, weights[c])
+    total = weights[0] = shares[0] * np.exp(-highest)
+    for c in range(1, len(variances)):
+        weights[c] = shares[c] * np.exp(weights[c] - highest) / np.sqrt(1 + precision * variances[c])
+        total += weights[c]
+    return total
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -49,23 +75,14 @@ def _drawn(  # noqa: PLR0917 - numba knows no keywords
 
     Parameters
     ----------
-    score, precision
-        z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
-    variances, shares
-        Of the components, the first variance 0.
+    score, precision, variances, shares
+        As in `component_weights`.
     normal, uniform
         Random numbers.
     weights
         Room for as many numbers as there are components.
     """
-    highest = 0.0
-    for c in range(1, len(variances)):
-        weights[c] = 0.5 * score * score * variances[c] / (1 + precision * variances[c])
-        highest = max(highest, weights[c])
-    weights[0] = total = shares[0] * np.exp(-highest)
-    for c in range(1, len(variances)):
-        weights[c] = shares[c] * np.exp(weights[c] - highest) / np.sqrt(1 + precision * variances[c])
-        total += weights[c]
+    total = component_weights(score, precision, variances, shares, weights)
     left, chosen = uniform * total, 0
     while chosen < len(variances) - 1 and left >= weights[chosen]:
         left -= weights[chosen]
@@ -301,11 +318,11 @@ class _State:
         self.components = np.zeros((n_markers, n_traits), dtype=np.uint8)
         self._multiples = np.array(prior.multiples)
         self._shares = np.tile(shares, (n_traits, 1))
-        usual = _PRIOR_SHARE / max(sampler.spread * float(np.dot(prior.multiples, prior.few)), 1e-12)
+        usual = PRIOR_SHARE / max(sampler.spread * float(np.dot(prior.multiples, prior.few)), 1e-12)
         self._scales = np.where(sampler.varies, usual, 0.0)
-        self.residual: FloatArray = np.full(n_traits, 1 - _PRIOR_SHARE)
-        self._prior_scale = usual * (_FREEDOM - 2) / _FREEDOM
-        self._prior_residual = (1 - _PRIOR_SHARE) * (_FREEDOM - 2) / _FREEDOM
+        self.residual: FloatArray = np.full(n_traits, 1 - PRIOR_SHARE)
+        self._prior_scale = usual * (FREEDOM - 2) / FREEDOM
+        self._prior_residual = (1 - PRIOR_SHARE) * (FREEDOM - 2) / FREEDOM
 
     def step(self) -> FloatArray:
         """Draw everything once, and return the average fixed part of each trait's records, shape (traits,)."""
@@ -359,12 +376,12 @@ class _State:
         """Draw the residual variance, the scale of effects, and the shares of the components."""
         rng = self._rng
         e = pattern.root_weights * (adjusted - self.values[pattern.animals, trait])
-        squares = float(e @ e) + _FREEDOM * self._prior_residual
-        self.residual[trait] = squares / rng.chisquare(len(e) + _FREEDOM)
+        squares = float(e @ e) + FREEDOM * self._prior_residual
+        self.residual[trait] = squares / rng.chisquare(len(e) + FREEDOM)
         components = self.components[: self._sampler.blocks.n_markers, trait]
         inside = components > 0
         own = self.effects[: len(components), trait][inside]
-        squares = float(np.sum(own**2 / self._multiples[components[inside]])) + _FREEDOM * self._prior_scale
-        self._scales[trait] = squares / rng.chisquare(int(inside.sum()) + _FREEDOM)
+        squares = float(np.sum(own**2 / self._multiples[components[inside]])) + FREEDOM * self._prior_scale
+        self._scales[trait] = squares / rng.chisquare(int(inside.sum()) + FREEDOM)
         counts = np.bincount(components, minlength=len(self._multiples))
         self._shares[trait] = rng.dirichlet(counts + 1.0)

@@ -80,6 +80,23 @@ class MarkerSystem:
         out[: len(values), : values.shape[1]] = values
         return out
 
+    def without_fixed_effects(self, fitted: FloatArray) -> tuple[list[FloatArray], FloatArray]:
+        """Return each trait's records less the best fixed effects beside fitted values, and their average part.
+
+        Parameters
+        ----------
+        fitted
+            Z u, shape (animals, traits).
+        """
+        adjusted, means = [], np.zeros(self.n_traits)
+        for trait, pattern in self.enumerated():
+            y = self.values[trait]
+            left = pattern.root_weights * (y - fitted[pattern.animals, trait])
+            part = np.asarray(pattern.effects.matrix @ pattern.projection.coefficients(left[:, None])[:, 0])
+            adjusted.append(y - part)
+            means[trait] = np.average(part, weights=pattern.root_weights**2)
+        return adjusted, means
+
     def weighted_residuals(self, trait: int, adjusted: FloatArray, fitted: FloatArray) -> FloatArray:
         """Return sums of an animal's weighted residuals, shape (animals,).
 

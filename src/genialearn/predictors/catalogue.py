@@ -52,6 +52,12 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         "Bayesian",
         "marker effects that are 0 or normal, the share sampled; all traits in one sweep",
     ),
+    "bayesr-variational": Entry(
+        "genialearn.predictors.variational",
+        "VariationalBayesR",
+        "Bayesian",
+        "the effects of bayesr without sampling: tens of sweeps instead of thousands, for many animals",
+    ),
     "elastic-net": Entry(
         "genialearn.predictors.sparse",
         "ElasticNet",
