@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kinds_of_records import COHORTS, plain
-from scipy import sparse
 
 from cohorts_for_tests import with_values
 from dense_mixed_model import full_rank, relationships
@@ -13,7 +12,7 @@ from genialearn.errors import ConvergenceError
 from genialearn.linalg.low_rank import dominant_part
 from genialearn.linalg.operators import Dense
 from genialearn.mixed_models import exact
-from genialearn.mixed_models.joint import JointModel, JointSystem, Whitening, _FixedEffects
+from genialearn.mixed_models.joint import JointModel, JointSystem, Whitening
 from genialearn.records import design
 
 
@@ -155,23 +154,3 @@ def test_a_start_changes_how_long_it_takes_and_nothing_else(name: str) -> None:
     units = np.sqrt(np.diag(genetic))
     np.testing.assert_allclose(started.coefficients / units, anew.coefficients / units, atol=1e-6)
     assert system.solve(tolerance=1e-9, start=anew.whitened).iterations < anew.iterations / 2
-
-
-class TestFixedEffects:
-    @pytest.mark.parametrize("linked", [False, True], ids=["independent residuals", "correlated residuals"])
-    def test_many_herds_of_many_traits_fill_nothing(self, linked: bool) -> None:
-        """Intercepts, whose rows have no gaps, must not make every herd depend on every other."""
-        n_herds, n_traits = 300, 4
-        herds = np.arange(3 * n_herds) % n_herds
-        dummies = sparse.csr_matrix((np.ones(len(herds)), (np.arange(len(herds)), herds)))
-        incidence = sparse.csr_matrix(sparse.hstack([np.ones((len(herds), 1)), dummies]))
-        residual = np.full((n_traits, n_traits), 0.5 * linked) + np.eye(n_traits)
-        whitening = Whitening.of(np.ones((len(herds), n_traits)), residual, np.zeros_like(residual))
-        found = _FixedEffects([incidence] * n_traits, whitening, 2)
-        values = np.random.default_rng(1).standard_normal((len(herds), n_traits))
-        left = found.remove(whitening.times(values))
-
-        assert found._solver.L.nnz < 4 * n_traits**2 * n_herds
-        np.testing.assert_allclose(whitening.times_transposed(left).sum(axis=0), 0.0, atol=1e-9)
-        within = values - np.stack([values[herds == herd].mean(axis=0) for herd in herds])
-        np.testing.assert_allclose(left, whitening.times(within), atol=1e-6)

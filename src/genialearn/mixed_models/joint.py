@@ -178,13 +178,7 @@ class _FixedEffects:
         lengths = np.sqrt(gram.diagonal())
         self._units = 1 / np.where(lengths > 0, lengths, 1.0)
         scaled = sparse.diags(self._units) @ gram @ sparse.diags(self._units)
-        # Intercepts make rows without gaps, which an ordering for unsymmetric matrices takes to fill everything.
-        self._solver = splu(
-            sparse.csc_matrix(scaled + _RIDGE * sparse.eye(len(lengths))),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
+        self._solver = splu(sparse.csc_matrix(scaled + _RIDGE * sparse.eye(len(lengths))))
 
     def remove(self, values: FloatArray) -> FloatArray:
         """Return S v, shape (records, traits)."""
