@@ -54,7 +54,8 @@ def component_weights(
     for c in range(1, len(variances)):
         weights[c] = 0.5 * score * score * variances[c] / (1 + precision * variances[c])
         highest = max(highest, weights[c])
-    total = weights[0] = shares[0] * np.exp(-highest)
+    total: float = shares[0] * np.exp(-highest)
+    weights[0] = total
     for c in range(1, len(variances)):
         weights[c] = shares[c] * np.exp(weights[c] - highest) / np.sqrt(1 + precision * variances[c])
         total += weights[c]

@@ -204,7 +204,7 @@ class VariationalMarkers:
             self._inside,
             totals,
         )
-        for trait in np.flatnonzero(system.varies):
+        for trait in np.flatnonzero(system.varies).tolist():
             self._update(trait, adjusted[trait], totals[trait])
         moved, size = (np.linalg.norm(v[:, : system.n_traits], axis=0) for v in (self._values - before, self._values))
         return np.asarray(np.divide(moved, size, out=np.zeros_like(moved), where=size > 0))
