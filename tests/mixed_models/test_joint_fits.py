@@ -109,6 +109,20 @@ def test_out_of_fold_values_are_of_the_covariances_of_their_fold() -> None:
     np.testing.assert_allclose(found[folds != 1], fits.out_of_fold_breeding_values(folds)[folds != 1], atol=1e-12)
 
 
+def test_corrected_by_products_is_near_the_model_of_other_records() -> None:
+    """It ends earlier than other solutions, since it begins near its end."""
+    fits = fitted(formed=False)
+    corrections = 0.3 * np.random.default_rng(6).standard_normal((150, 2))
+    found = fits.corrected(corrections, np.array([0.9, 1.0]))
+    root = np.sqrt([0.9, 1.0])
+    cohort = with_values(fits.cohort, fits.cohort.records.values - corrections)
+    expected = JointFits.solved(cohort, fits.kernel, fits.part, GENETIC, RESIDUAL * np.outer(root, root))
+    values, exact = (fits.kernel.matmat(each.model.coefficients) for each in (found, expected))
+
+    assert found.model.iterations < expected.model.iterations
+    assert np.sqrt(np.mean((values - exact) ** 2)) < 1e-3 * exact.std()
+
+
 def test_corrected_keeps_covariances_of_folds() -> None:
     fits = replace(fitted(), without={0: (GENETIC, RESIDUAL)})
     found = fits.corrected(np.zeros((150, 2)), np.array([0.25, 1.0])).without[0]

@@ -123,6 +123,17 @@ def test_a_chain_is_the_same_from_the_same_seed_and_another_from_another() -> No
     assert 0 <= one.inclusion.min() <= one.inclusion.max() <= 1
 
 
+def test_chains_beside_one_another_are_those_one_after_the_other() -> None:
+    sampler = MarkerSampler(family_cohort(60, 300).canonical(), BAYES_R)
+    beside = sampler.run_all(12, 4, 2, [np.random.default_rng(seed) for seed in (1, 2, 3)])
+    for number, found in enumerate(beside):
+        rng = np.random.default_rng(number + 1)
+        expected = sampler.run(12, 4, 2, begin_with_many=number % 2 == 0, rng=rng)
+
+        np.testing.assert_array_equal(found.mean_effects, expected.mean_effects)
+        np.testing.assert_array_equal(found.genetic, expected.genetic)
+
+
 def test_traits_do_not_see_each_other() -> None:
     """A trait's random numbers are its own: with other records of the others it stays as it is."""
     cohort = family_cohort(60, 300).canonical()

@@ -18,7 +18,6 @@ class Plain:
         pattern, values = markers.system.patterns[trait], dosages(cohort.genotypes).astype(np.float64)
         p = markers.system.blocks.frequencies
         self.z = np.where(values >= 0, values - 2 * p, 0.0)[pattern.animals]
-        self.whole = np.where(values >= 0, values - 2 * p, 0.0)
         self.w, self.y = pattern.root_weights**2, markers.system.values[trait]
         self.multiples = np.array(prior.multiples)
         spread = float(np.sum(2 * p * (1 - p)))

@@ -24,7 +24,6 @@ from genialearn._arrays import BoolArray, ByteArray, Float32Array, FloatArray, I
 from genialearn.genotypes._lanes import (
     LANES,
     PAIRS,
-    PANEL,
     across,
     aligned_zeros,
     along,
@@ -32,8 +31,6 @@ from genialearn.genotypes._lanes import (
     flush_row,
     trailing_zeros,
 )
-
-__all__ = ["LANES", "PAIRS", "PANEL", "aligned_zeros"]
 
 TILE = 2 * PAIRS
 """Animals, or markers, in a tile."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genialearn._arrays import ByteArray, FloatArray
-from genialearn.genotypes import _lookup
+from genialearn.genotypes import _lanes, _lookup
 from genialearn.genotypes.matrix import GenotypeMatrix
 
 _MARKER_PAIRS, _ANIMAL_TILES = 1024, 32
@@ -130,7 +130,7 @@ def _share(n_parts: int, most: int) -> int:
 
 def _panels(n_columns: int) -> Iterator[slice]:
     """Yield columns in equal panels of at most 48."""
-    n_panels = max(1, -(-n_columns // _lookup.PANEL))
+    n_panels = max(1, -(-n_columns // _lanes.PANEL))
     width = -(-n_columns // n_panels)
     for start in range(0, n_columns, width or 1):
         yield slice(start, min(start + width, n_columns))

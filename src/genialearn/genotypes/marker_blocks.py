@@ -18,7 +18,7 @@ from genialearn.genotypes.matrix import GenotypeMatrix
 WIDTH = 128
 """Markers in a block."""
 
-PAD_COLUMNS = _lookup.LANES
+PAD_COLUMNS = _lanes.LANES
 """Columns of values of animals or markers come in multiples of this."""
 
 _PAIRS = WIDTH // 2
@@ -63,7 +63,7 @@ class MarkerBlocks:
         """Return the blocks of genotypes: one pass over them."""
         n_animals, n_markers = genotypes.shape
         n_blocks, n_tiles = -(-n_markers // WIDTH), -(-n_animals // _lookup.TILE)
-        squares = np.empty((n_blocks, n_tiles, _PAIRS, _lookup.PAIRS), dtype=np.uint8)
+        squares = np.empty((n_blocks, n_tiles, _PAIRS, _lanes.PAIRS), dtype=np.uint8)
         copies, called = np.zeros(n_blocks * WIDTH, dtype=np.int64), np.zeros(n_blocks * WIDTH, dtype=np.int64)
         codes = _lookup.codes_of_dosages()
         for place, (columns, block) in enumerate(genotypes.blocks(WIDTH)):
@@ -189,6 +189,6 @@ def add_effects(  # noqa: PLR0917 - numba knows no keywords
                 )
 
 
-_aligned_zeros, _tiles_over_animals = _lookup.aligned_zeros, _lookup.tiles_over_animals
+_aligned_zeros, _tiles_over_animals = _lanes.aligned_zeros, _lookup.tiles_over_animals
 _tiles_over_markers, _move_row = _lookup.tiles_over_markers, _lanes.move_row
-_TILE, _PANEL, _ROWS = _lookup.TILE, _lookup.PANEL, 16 * _lookup.PAIRS
+_TILE, _PANEL, _ROWS = _lookup.TILE, _lanes.PANEL, 16 * _lanes.PAIRS

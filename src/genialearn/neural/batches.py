@@ -16,6 +16,7 @@ from genialearn.genotypes.by_animal import GenotypesByAnimal
 
 _NUMPY_TYPES = {torch.float32: np.float32, torch.float64: np.float64}
 _SHARE_OF_MEMORY = 1 / 3
+"""Of a GPU's free memory that genotypes may take."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,7 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         "genialearn.predictors.variational",
         "VariationalBayesR",
         "Bayesian",
-        "the effects of bayesr without sampling: tens of sweeps instead of thousands, for many animals",
+        "bayesr's model without sampling: tens of sweeps, but too cautious where markers are correlated",
     ),
     "elastic-net": Entry(
         "genialearn.predictors.sparse",

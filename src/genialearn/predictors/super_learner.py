@@ -27,7 +27,7 @@ from genialearn.validation.splits import blocks
 Members = Sequence[str] | Mapping[str, Mapping[str, Any]]
 
 _USUAL = ("gblup-multi", "rkhs", "lightgbm", "bayesr")
-"""Members unless others are given: one of each kind that saw something in real data that others didn't."""
+"""Members unless others are given: one of each kind; which are best together hasn't been measured."""
 
 _JOINT = {"gblup-multi", "bayesr"}
 """Those that don't take random effects beside breeding values."""

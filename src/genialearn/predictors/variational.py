@@ -1,4 +1,4 @@
-"""Few large and many small marker effects, without sampling: BayesR for many animals."""
+"""Few large and many small marker effects, without sampling."""
 
 from __future__ import annotations
 
