@@ -33,6 +33,7 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
     missing: Float32Array,
     any_missing: bool,
     products: Float32Array,
+    diagonals: FloatArray,
     product_of: IntArray,
     weights: Float32Array,
     visited: BoolArray,
@@ -48,7 +49,7 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
 
     Parameters
     ----------
-    squares, by_code, missing, any_missing, products, product_of, weights
+    squares, by_code, missing, any_missing, products, diagonals, product_of, weights
         As in `MarkerBlocks` and `MarkerSystem`.
     visited
         Which blocks, shape (blocks,).
@@ -72,11 +73,11 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
             continue
         sums_over_animals(squares[block], left, missing[block], any_missing, sums)
         for trait in prange(n_traits):
-            square = products[product_of[trait], block]
+            square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
             right = sums[:, trait].copy()
             for place in range(width):
                 marker = block * width + place
-                own, spread = np.float64(square[place, place]), spreads[marker]
+                own, spread = diagonal[marker], spreads[marker]
                 changes[place, trait] = 0.0
                 if own <= 0 or spread <= 0 or first[trait] + second[trait] <= 0:
                     continue
@@ -168,6 +169,7 @@ class ElasticNetPath:
             blocks.missing,
             blocks.any_missing,
             system.products,
+            system.diagonals,
             system.product_of,
             system.weights,
             visited,

@@ -74,15 +74,21 @@ def _drawn(  # noqa: PLR0917 - numba knows no keywords
 ) -> tuple[int, float]:
     """Return the component and the value of one effect.
 
+    Most effects are 0, which a bound tells before the weights are known: no component gains more than the widest.
+
     Parameters
     ----------
     score, precision, variances, shares
-        As in `component_weights`.
+        As in `component_weights`; variances ascend.
     normal, uniform
         Random numbers.
     weights
         Room for as many numbers as there are components.
     """
+    widest = variances[-1]
+    gain = np.exp(0.5 * score * score * widest / (1 + precision * widest))
+    if uniform * (shares[0] + (1 - shares[0]) * gain) < shares[0]:
+        return 0, 0.0
     total = component_weights(score, precision, variances, shares, weights)
     left, chosen = uniform * total, 0
     while chosen < len(variances) - 1 and left >= weights[chosen]:
@@ -101,6 +107,7 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
     missing: Float32Array,
     any_missing: bool,
     products: Float32Array,
+    diagonals: FloatArray,
     product_of: IntArray,
     weights: Float32Array,
     multiples: FloatArray,
@@ -120,8 +127,8 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
     ----------
     squares, by_code, missing, any_missing
         As in `MarkerBlocks`.
-    products, product_of
-        Z_b'D Z_b, and the diagonal of each trait.
+    products, diagonals, product_of
+        As in `MarkerSystem`.
     weights
         D, sums of the weights of an animal's records, shape (animals, traits).
     multiples
@@ -145,13 +152,13 @@ def _sweep(  # noqa: PLR0917 - numba knows no keywords
     for block in range(n_blocks):
         sums_over_animals(squares[block], left, missing[block], any_missing, sums)
         for trait in prange(n_traits):
-            square = products[product_of[trait], block]
+            square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
             right = sums[:, trait].copy()
             noise, variances = residual[trait], multiples * scales[trait]
             room = np.empty(len(multiples))
             for place in range(width):
                 marker = block * width + place
-                own = np.float64(square[place, place])
+                own = diagonal[marker]
                 changes[place, trait] = 0.0
                 if own <= 0 or scales[trait] <= 0:
                     continue
@@ -339,6 +346,7 @@ class _State:
             blocks.missing,
             blocks.any_missing,
             sampler.products,
+            sampler.diagonals,
             sampler.product_of,
             sampler.weights,
             self._multiples,

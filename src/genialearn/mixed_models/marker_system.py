@@ -38,6 +38,8 @@ class MarkerSystem:
         D, sums of the weights of an animal's records, padded, shape (animals, traits).
     products, product_of
         Z_b'D Z_b of each block and each D that differs, and which is whose.
+    diagonals
+        Of these products, side by side, as most effects of a sparse model need no more, shape (products, markers).
     spread
         Sum of 2p(1 - p).
     """
@@ -56,6 +58,7 @@ class MarkerSystem:
         by_animal = np.column_stack([self.sums(p, p.root_weights**2) for p in self.patterns])
         kinds, self.product_of = np.unique(by_animal, axis=1, return_inverse=True)
         self.products = self.blocks.products(cohort.genotypes, kinds)
+        self.diagonals = np.einsum("dbii->dbi", self.products).reshape(len(self.products), -1).astype(np.float64)
         self.weights = self.padded(by_animal)
         p = self.blocks.frequencies
         self.spread = float(np.sum(2 * p * (1 - p)))
