@@ -28,12 +28,7 @@ def swept(  # noqa: PLR0917
     """Draw all effects once, of records y less Z u."""
     n, t = y.shape
     left = sampler.padded(weights * (y - state.values[:n, :t]))
-    blocks = sampler.blocks
-    marker_sampler._sweep(
-        blocks.squares, blocks.by_code, blocks.missing, blocks.any_missing, sampler.products, sampler.diagonals,
-        sampler.product_of, sampler.weights, state._multiples, state._scales, state._shares, state.residual,
-        normals, uniforms, left, state.values, state.effects, state.components,
-    )  # fmt: skip
+    state.sweep(left, normals, uniforms)
 
 
 def marker_by_marker(  # noqa: PLR0917

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 from numba import njit, prange
 
-from genialearn._arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
+from genialearn._arrays import Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
-from genialearn.genotypes.marker_blocks import WIDTH, add_effects, sums_over_animals
+from genialearn.genotypes.marker_blocks import WIDTH, sums_over_animals
 from genialearn.mixed_models.marker_system import MarkerSystem
 
 _SETTLED = 1e-3
@@ -27,74 +27,57 @@ _MOST_SWEEPS = 12
 
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def _sweep(  # noqa: PLR0917 - numba knows no keywords
-    squares: ByteArray,
-    by_code: Float32Array,
-    missing: Float32Array,
-    any_missing: bool,
+def _descend_block(  # noqa: PLR0917 - numba knows no keywords
+    block: int,
+    sums: FloatArray,
     products: Float32Array,
     diagonals: FloatArray,
     product_of: IntArray,
-    weights: Float32Array,
-    visited: BoolArray,
     first: FloatArray,
     second: FloatArray,
     spreads: FloatArray,
-    left: Float32Array,
-    values: FloatArray,
     effects: FloatArray,
     largest: FloatArray,
+    changes: Float32Array,
 ) -> None:
-    """Visit every marker of some blocks once; `left`, `values`, `effects` and `largest` are changed in place.
+    """Visit a block of markers; `effects`, `largest` and `changes` are changed in place.
 
     Parameters
     ----------
-    squares, by_code, missing, any_missing, products, diagonals, product_of, weights
-        As in `MarkerBlocks` and `MarkerSystem`.
-    visited
-        Which blocks, shape (blocks,).
+    block, sums, changes
+        As in `marker_system.Visit`.
+    products, diagonals, product_of
+        As in `MarkerSystem`.
     first, second
         W l a and W l (1 - a) of each trait, shape (traits,).
     spreads
         s, shape (markers,).
-    left, values
-        D e and Z u, shape (animals, traits).
     effects
         u, shape (markers, traits).
     largest
         The largest change of an effect times s, shape (traits,).
     """
-    width, n_traits = products.shape[2], len(first)
-    sums = np.empty((width, left.shape[1]))
-    changes = np.zeros((width, left.shape[1]), dtype=np.float32)
-    moved = np.zeros(left.shape, dtype=np.float32)
-    for block in range(squares.shape[0]):
-        if not visited[block]:
-            continue
-        sums_over_animals(squares[block], left, missing[block], any_missing, sums)
-        for trait in prange(n_traits):
-            square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
-            right = sums[:, trait].copy()
-            for place in range(width):
-                marker = block * width + place
-                own, spread = diagonal[marker], spreads[marker]
-                changes[place, trait] = 0.0
-                if own <= 0 or spread <= 0 or first[trait] + second[trait] <= 0:
-                    continue
-                before = effects[marker, trait]
-                score = right[place] + own * before
-                over = abs(score) - first[trait] * spread
-                after = np.sign(score) * over / (own + second[trait] * spread * spread) if over > 0 else 0.0
-                change = after - before
-                if change != 0:
-                    effects[marker, trait] = after
-                    changes[place, trait] = change
-                    largest[trait] = max(largest[trait], abs(change) * spread)
-                    for other in range(place + 1, width):
-                        right[other] -= square[place, other] * change
-        if np.any(changes):
-            add_effects(squares[block], changes, by_code[block], weights, left, moved)
-    values += moved
+    width = sums.shape[0]
+    for trait in prange(len(first)):
+        square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
+        right = sums[:, trait].copy()
+        for place in range(width):
+            marker = block * width + place
+            own, spread = diagonal[marker], spreads[marker]
+            changes[place, trait] = 0.0
+            if own <= 0 or spread <= 0 or first[trait] + second[trait] <= 0:
+                continue
+            before = effects[marker, trait]
+            score = right[place] + own * before
+            over = abs(score) - first[trait] * spread
+            after = np.sign(score) * over / (own + second[trait] * spread * spread) if over > 0 else 0.0
+            change = after - before
+            if change != 0:
+                effects[marker, trait] = after
+                changes[place, trait] = change
+                largest[trait] = max(largest[trait], abs(change) * spread)
+                for other in range(place + 1, width):
+                    right[other] -= square[place, other] * change
 
 
 class ElasticNetPath:
@@ -151,36 +134,35 @@ class ElasticNetPath:
 
     def _solve(self, penalty: FloatArray) -> None:
         """Solve at a penalty of each trait: full sweeps around others that visit only what isn't 0."""
-        everything = np.ones(len(self.system.blocks.squares), dtype=bool)
+        n_blocks = len(self.system.blocks.squares)
         for sweep in range(_MOST_SWEEPS):
             full = sweep % 3 == 0
-            active = np.asarray(np.any(self.effects.reshape(len(everything), -1), axis=1))
-            moved = self._swept(penalty, everything if full else active)
+            active = np.flatnonzero(np.any(self.effects.reshape(n_blocks, -1), axis=1))
+            moved = self._swept(penalty, None if full else active.tolist())
             if moved <= _SETTLED and full:
                 return
 
-    def _swept(self, penalty: FloatArray, visited: BoolArray) -> float:
-        """Sweep once, and return the largest change."""
-        system, blocks = self.system, self.system.blocks
-        largest = np.zeros(system.n_traits)
-        _sweep(
-            blocks.squares,
-            blocks.by_code,
-            blocks.missing,
-            blocks.any_missing,
-            system.products,
-            system.diagonals,
-            system.product_of,
-            system.weights,
-            visited,
-            self._totals * penalty * self._ratio,
-            self._totals * penalty * (1 - self._ratio),
-            self._spreads,
-            self._left(self._values),
-            self._values,
-            self.effects,
-            largest,
-        )
+    def _swept(self, penalty: FloatArray, blocks: list[int] | None) -> float:
+        """Sweep over some blocks, or all, and return the largest change."""
+        system, largest = self.system, np.zeros(self.system.n_traits)
+        first, second = (self._totals * penalty * share for share in (self._ratio, 1 - self._ratio))
+
+        def visit(block: int, sums: FloatArray, changes: Float32Array) -> None:
+            _descend_block(
+                block,
+                sums,
+                system.products,
+                system.diagonals,
+                system.product_of,
+                first,
+                second,
+                self._spreads,
+                self.effects,
+                largest,
+                changes,
+            )
+
+        system.sweep(visit, self._left(self._values), self._values, blocks)
         return float(largest.max())
 
     def _left(self, fitted: FloatArray) -> Float32Array:

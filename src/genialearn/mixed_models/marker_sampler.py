@@ -21,7 +21,6 @@ from numba import njit, prange
 
 from genialearn._arrays import ByteArray, Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
-from genialearn.genotypes.marker_blocks import add_effects, sums_over_animals
 from genialearn.mixed_models.marker_system import MarkerSystem
 from genialearn.mixed_models.records import Pattern
 
@@ -101,86 +100,68 @@ def _drawn(  # noqa: PLR0917 - numba knows no keywords
 
 
 @njit(parallel=True, nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _sweep(  # noqa: PLR0917 - numba knows no keywords
-    squares: ByteArray,
-    by_code: Float32Array,
-    missing: Float32Array,
-    any_missing: bool,
+def _draw_block(  # noqa: PLR0917 - numba knows no keywords
+    block: int,
+    sums: FloatArray,
     products: Float32Array,
     diagonals: FloatArray,
     product_of: IntArray,
-    weights: Float32Array,
     multiples: FloatArray,
     scales: FloatArray,
     shares: FloatArray,
     residual: FloatArray,
     normals: FloatArray,
     uniforms: FloatArray,
-    left: Float32Array,
-    values: FloatArray,
     effects: FloatArray,
     components: ByteArray,
+    changes: Float32Array,
 ) -> None:
-    """Draw all effects once; `left`, `values`, `effects` and `components` are changed in place.
+    """Draw the effects of a block of markers; `effects`, `components` and `changes` are written.
 
     Parameters
     ----------
-    squares, by_code, missing, any_missing
-        As in `MarkerBlocks`.
+    block, sums, changes
+        As in `marker_system.Visit`.
     products, diagonals, product_of
         As in `MarkerSystem`.
-    weights
-        D, sums of the weights of an animal's records, shape (animals, traits).
     multiples
         Variances of the components over the trait's own scale, shape (components,).
     scales, shares, residual
         Of each trait; shares by component.
     normals, uniforms
         Random numbers, shape (markers, traits).
-    left
-        D e, sums of weighted residuals, shape (animals, traits).
-    values
-        Z u, shape (animals, traits).
     effects, components
         u and which component it is of, shape (markers, traits).
     """
-    n_blocks, width = squares.shape[0], products.shape[2]
-    n_traits = len(scales)
-    sums = np.empty((width, left.shape[1]))
-    changes = np.zeros((width, left.shape[1]), dtype=np.float32)
-    moved = np.zeros(left.shape, dtype=np.float32)
-    for block in range(n_blocks):
-        sums_over_animals(squares[block], left, missing[block], any_missing, sums)
-        for trait in prange(n_traits):
-            square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
-            right = sums[:, trait].copy()
-            noise, variances = residual[trait], multiples * scales[trait]
-            room = np.empty(len(multiples))
-            for place in range(width):
-                marker = block * width + place
-                own = diagonal[marker]
-                changes[place, trait] = 0.0
-                if own <= 0 or scales[trait] <= 0:
-                    continue
-                before = effects[marker, trait]
-                chosen, after = _drawn(
-                    (right[place] + own * before) / noise,
-                    own / noise,
-                    variances,
-                    shares[trait],
-                    normals[marker, trait],
-                    uniforms[marker, trait],
-                    room,
-                )
-                components[marker, trait] = chosen
-                change = after - before
-                if change != 0:
-                    effects[marker, trait] = after
-                    changes[place, trait] = change
-                    for other in range(place + 1, width):
-                        right[other] -= square[place, other] * change
-        add_effects(squares[block], changes, by_code[block], weights, left, moved)
-    values += moved
+    width = sums.shape[0]
+    for trait in prange(len(scales)):
+        square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
+        right = sums[:, trait].copy()
+        noise, variances = residual[trait], multiples * scales[trait]
+        room = np.empty(len(multiples))
+        for place in range(width):
+            marker = block * width + place
+            own = diagonal[marker]
+            changes[place, trait] = 0.0
+            if own <= 0 or scales[trait] <= 0:
+                continue
+            before = effects[marker, trait]
+            chosen, after = _drawn(
+                (right[place] + own * before) / noise,
+                own / noise,
+                variances,
+                shares[trait],
+                normals[marker, trait],
+                uniforms[marker, trait],
+                room,
+            )
+            components[marker, trait] = chosen
+            change = after - before
+            if change != 0:
+                effects[marker, trait] = after
+                changes[place, trait] = change
+                for other in range(place + 1, width):
+                    right[other] -= square[place, other] * change
 
 
 @dataclass(frozen=True, eq=False)
@@ -335,35 +316,40 @@ class _State:
     def step(self) -> FloatArray:
         """Draw everything once, and return the average fixed part of each trait's records, shape (traits,)."""
         sampler, rng = self._sampler, self._rng
-        blocks, shape = sampler.blocks, self.effects.shape
+        shape = self.effects.shape
         adjusted, means = self._without_fixed_effects()
         left = sampler.padded(
             np.column_stack([sampler.weighted_residuals(t, y, self.values) for t, y in enumerate(adjusted)])
         )
-        _sweep(
-            blocks.squares,
-            blocks.by_code,
-            blocks.missing,
-            blocks.any_missing,
-            sampler.products,
-            sampler.diagonals,
-            sampler.product_of,
-            sampler.weights,
-            self._multiples,
-            self._scales,
-            self._shares,
-            self.residual,
-            rng.standard_normal(shape),
-            rng.random(shape),
-            left,
-            self.values,
-            self.effects,
-            self.components,
-        )
+        self.sweep(left, rng.standard_normal(shape), rng.random(shape))
         for trait, pattern in sampler.enumerated():
             if sampler.units[trait] > 0:
                 self._draw_variances(trait, pattern, adjusted[trait])
         return means
+
+    def sweep(self, left: Float32Array, normals: FloatArray, uniforms: FloatArray) -> None:
+        """Draw all effects once, given padded sums of weighted residuals and random numbers (markers, traits)."""
+        system = self._sampler
+
+        def visit(block: int, sums: FloatArray, changes: Float32Array) -> None:
+            _draw_block(
+                block,
+                sums,
+                system.products,
+                system.diagonals,
+                system.product_of,
+                self._multiples,
+                self._scales,
+                self._shares,
+                self.residual,
+                normals,
+                uniforms,
+                self.effects,
+                self.components,
+                changes,
+            )
+
+        system.sweep(visit, left, self.values)
 
     def _without_fixed_effects(self) -> tuple[list[FloatArray], FloatArray]:
         """Draw fixed effects; return records without them, and their average part.

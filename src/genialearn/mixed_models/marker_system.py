@@ -6,12 +6,18 @@ sweep reads each block of markers twice for all traits together (`marker_blocks`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from genialearn._arrays import BoolArray, Float32Array, FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.genotypes.marker_blocks import PAD_COLUMNS, MarkerBlocks
+from genialearn.genotypes.marker_blocks import PAD_COLUMNS, WIDTH, MarkerBlocks, add_effects, sums_over_animals
 from genialearn.mixed_models.records import Pattern, patterns, relative_weights
+
+Visit = Callable[[int, FloatArray, Float32Array], None]
+"""What changes the effects of a block of markers: told the block's number and Z_b'D e, shape (128, columns), it writes
+the changes, shape (128, columns). Within a block it keeps account itself, by `MarkerSystem.products`."""
 
 
 class MarkerSystem:
@@ -82,6 +88,29 @@ class MarkerSystem:
         out = np.zeros((self.blocks.shape[0], columns), dtype=np.float32)
         out[: len(values), : values.shape[1]] = values
         return out
+
+    def sweep(self, visit: Visit, left: Float32Array, values: FloatArray, blocks: Iterable[int] | None = None) -> None:
+        """Visit blocks of markers one after the other, and follow what that does to residuals and fitted values.
+
+        Parameters
+        ----------
+        visit
+            Changes the effects of a block.
+        left, values
+            D e and Z u, padded, shape (animals, columns); changed in place.
+        blocks
+            Numbers of those that are visited; None for all.
+        """
+        genotypes = self.blocks
+        sums, moved = np.empty((WIDTH, left.shape[1])), np.zeros_like(left)
+        changes = np.zeros((WIDTH, left.shape[1]), dtype=np.float32)
+        for block in range(len(genotypes.squares)) if blocks is None else blocks:
+            squares = genotypes.squares[block]
+            sums_over_animals(squares, left, genotypes.missing[block], genotypes.any_missing, sums)
+            visit(block, sums, changes)
+            if changes.any():
+                add_effects(squares, changes, genotypes.by_code[block], self.weights, left, moved)
+        values += moved
 
     def without_fixed_effects(self, fitted: FloatArray) -> tuple[list[FloatArray], FloatArray]:
         """Return each trait's records less the best fixed effects beside fitted values, and their average part.

@@ -12,9 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from genialearn._arrays import ByteArray, Float32Array, FloatArray, IntArray
+from genialearn._arrays import Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
-from genialearn.genotypes.marker_blocks import add_effects, sums_over_animals
 from genialearn.mixed_models.marker_sampler import FREEDOM, PRIOR_SHARE, Prior, component_weights
 from genialearn.mixed_models.marker_system import MarkerSystem
 
@@ -56,74 +55,64 @@ def _expected(  # noqa: PLR0917 - numba knows no keywords
 
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def _sweep(  # noqa: PLR0917 - numba knows no keywords
-    squares: ByteArray,
-    by_code: Float32Array,
-    missing: Float32Array,
-    any_missing: bool,
+def _update_block(  # noqa: PLR0917 - numba knows no keywords
+    block: int,
+    sums: FloatArray,
     products: Float32Array,
+    diagonals: FloatArray,
     product_of: IntArray,
-    weights: Float32Array,
     multiples: FloatArray,
     scales: FloatArray,
     shares: FloatArray,
     residual: FloatArray,
     spreads: FloatArray,
-    left: Float32Array,
-    values: FloatArray,
     effects: FloatArray,
     inside: Float32Array,
     totals: FloatArray,
+    changes: Float32Array,
 ) -> None:
-    """Visit every marker once; `left`, `values`, `effects`, `inside` and `totals` are changed in place.
+    """Visit a block of markers; `effects`, `inside`, `totals` and `changes` are changed in place.
 
     Parameters
     ----------
-    squares, by_code, missing, any_missing, products, product_of, weights, multiples, scales, shares, residual
-        As in the sweep of `marker_sampler`.
+    block, sums, changes
+        As in `marker_system.Visit`.
+    products, diagonals, product_of, multiples, scales, shares, residual
+        As in `marker_sampler`.
     spreads
         2p(1 - p), shape (markers,).
-    left, values
-        D e and Z u, shape (animals, traits).
     effects, inside
         Means of u, and the probability that it isn't 0, shape (markers, traits).
     totals
         Sums of the components' probabilities, and the three of `_ROW`, shape (traits, components + 3).
     """
-    width, n_traits, n_components = products.shape[2], len(scales), len(multiples)
-    sums = np.empty((width, left.shape[1]))
-    changes = np.zeros((width, left.shape[1]), dtype=np.float32)
-    moved = np.zeros(left.shape, dtype=np.float32)
-    for block in range(squares.shape[0]):
-        sums_over_animals(squares[block], left, missing[block], any_missing, sums)
-        for trait in prange(n_traits):
-            square = products[product_of[trait], block]
-            right = sums[:, trait].copy()
-            noise, variances = residual[trait], multiples * scales[trait]
-            room = np.empty(n_components)
-            for place in range(width):
-                marker = block * width + place
-                own = np.float64(square[place, place])
-                changes[place, trait] = 0.0
-                if own <= 0 or scales[trait] <= 0:
-                    continue
-                before = effects[marker, trait]
-                after, mean_square, size = _expected(
-                    (right[place] + own * before) / noise, own / noise, variances, multiples, shares[trait], room
-                )
-                for c in range(n_components):
-                    totals[trait, c] += room[c]
-                totals[trait, n_components] += size
-                totals[trait, n_components + 1] += own * (mean_square - after * after)
-                totals[trait, n_components + 2] += spreads[marker] * (mean_square - after * after)
-                inside[marker, trait] = 1 - room[0]
-                change = after - before
-                effects[marker, trait] = after
-                changes[place, trait] = change
-                for other in range(place + 1, width):
-                    right[other] -= square[place, other] * change
-        add_effects(squares[block], changes, by_code[block], weights, left, moved)
-    values += moved
+    width, n_components = sums.shape[0], len(multiples)
+    for trait in prange(len(scales)):
+        square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
+        right = sums[:, trait].copy()
+        noise, variances = residual[trait], multiples * scales[trait]
+        room = np.empty(n_components)
+        for place in range(width):
+            marker = block * width + place
+            own = diagonal[marker]
+            changes[place, trait] = 0.0
+            if own <= 0 or scales[trait] <= 0:
+                continue
+            before = effects[marker, trait]
+            after, mean_square, size = _expected(
+                (right[place] + own * before) / noise, own / noise, variances, multiples, shares[trait], room
+            )
+            for c in range(n_components):
+                totals[trait, c] += room[c]
+            totals[trait, n_components] += size
+            totals[trait, n_components + 1] += own * (mean_square - after * after)
+            totals[trait, n_components + 2] += spreads[marker] * (mean_square - after * after)
+            inside[marker, trait] = 1 - room[0]
+            change = after - before
+            effects[marker, trait] = after
+            changes[place, trait] = change
+            for other in range(place + 1, width):
+                right[other] -= square[place, other] * change
 
 
 class VariationalMarkers:
@@ -180,30 +169,31 @@ class VariationalMarkers:
 
     def step(self) -> FloatArray:
         """Visit every marker once, and return by how much that moved Z u, relative to its size, shape (traits,)."""
-        system, blocks = self.system, self.system.blocks
+        system = self.system
         adjusted, self.means = system.without_fixed_effects(self._values)
         left = np.column_stack([system.weighted_residuals(t, y, self._values) for t, y in enumerate(adjusted)])
         before, n_components = self._values.copy(), len(self._multiples)
         totals = np.zeros((system.n_traits, n_components + _ROW))
-        _sweep(
-            blocks.squares,
-            blocks.by_code,
-            blocks.missing,
-            blocks.any_missing,
-            system.products,
-            system.product_of,
-            system.weights,
-            self._multiples,
-            self._scales,
-            self.shares,
-            self.residual,
-            self._spreads,
-            system.padded(left),
-            self._values,
-            self._effects,
-            self._inside,
-            totals,
-        )
+
+        def visit(block: int, sums: FloatArray, changes: Float32Array) -> None:
+            _update_block(
+                block,
+                sums,
+                system.products,
+                system.diagonals,
+                system.product_of,
+                self._multiples,
+                self._scales,
+                self.shares,
+                self.residual,
+                self._spreads,
+                self._effects,
+                self._inside,
+                totals,
+                changes,
+            )
+
+        system.sweep(visit, system.padded(left), self._values)
         for trait in np.flatnonzero(system.varies).tolist():
             self._update(trait, adjusted[trait], totals[trait])
         moved, size = (np.linalg.norm(v[:, : system.n_traits], axis=0) for v in (self._values - before, self._values))
