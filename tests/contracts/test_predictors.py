@@ -334,6 +334,15 @@ class TestPrediction:
         assert np.isfinite(predicted).all()
         assert_same(expected[1:], predicted[1:], EXACT, train)
 
+    def test_chromosomes_that_do_not_vary(self, model: Any, train: Cohort, test: Cohort) -> None:
+        """Whatever is made of them is constant: dosages, parts of breeding values, windows."""
+        fixed = np.asarray(train.genotypes.markers.chromosomes) != train.genotypes.markers.chromosomes[0]
+        values = np.where(fixed, 2, dosages(train.genotypes)).astype(np.int8)
+        predicted = model.fit(with_genotypes(train, values, train.genotypes.markers)).predict(test)
+
+        assert_near_the_records(train.records.values[:, MILK], predicted[:, MILK])
+        assert np.isfinite(predicted).all()
+
 
 class TestPedigree:
     def test_it_is_refused_to_go_without_where_one_is_needed(self, model: Any, train: Cohort, test: Cohort) -> None:
@@ -400,6 +409,16 @@ class TestRecords:
 
         np.testing.assert_allclose(predicted[:, [FAT, MASTITIS]], [[4.5, 0.0]] * len(test), atol=1e-6)
         assert np.isfinite(predicted).all()
+
+    def test_a_class_with_one_record(self, model: Any, train: Cohort, test: Cohort) -> None:
+        values = train.records.values.copy()
+        known = np.flatnonzero(np.isfinite(values[:, MASTITIS]))
+        values[known, MASTITIS] = 0.0
+        values[known[7], MASTITIS] = 1.0
+        predicted = model.fit(with_values(train, values)).predict(test)
+
+        assert np.isfinite(predicted).all()
+        assert 0 <= predicted[:, MASTITIS].min() <= predicted[:, MASTITIS].max() < 0.5
 
     def test_a_trait_without_records_is_refused(self, model: Any, train: Cohort) -> None:
         values = train.records.values.copy()
