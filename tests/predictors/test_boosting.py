@@ -22,7 +22,7 @@ from genialearn._arrays import BoolArray, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import AlignmentError, MissingExtraError, SettingError
 from genialearn.genotypes import MarkerMap, dosages
-from genialearn.predictors import tree_ensemble
+from genialearn.predictors import inner_parts
 from genialearn.predictors.boosting import Boosting, LightGBM, Losses, XGBoost
 from genialearn.predictors.joint_boosting import CatBoost, _curve, _Labels
 from genialearn.predictors.tree_ensemble import Training
@@ -213,7 +213,7 @@ class TestCountingOnFolds:
         np.testing.assert_array_equal(np.flatnonzero(recorded), np.sort(np.concatenate(Scripted.held[5:10])))
 
     def test_of_many_animals_the_youngest_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tree_ensemble, "_COUNTED", 299)
+        monkeypatch.setattr(inner_parts, "_COUNTED", 299)
         years = birth_years(family_cohort())
         self.scripted(with_milk(noise()), (0.9,))
 
@@ -577,7 +577,7 @@ class TestWhatDoesNotVary:
     def test_it_keeps_no_other_trait_from_trees(self, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where there are so many animals that only the youngest are held out."""
         pytest.importorskip(kind.name)
-        monkeypatch.setattr(tree_ensemble, "_COUNTED", 299)
+        monkeypatch.setattr(inner_parts, "_COUNTED", 299)
 
         assert unfitted(kind).fit(self.late()).n_trees_[0] > 0
 

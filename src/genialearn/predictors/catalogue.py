@@ -52,11 +52,11 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         "Bayesian",
         "marker effects that are 0 or normal, the share sampled; all traits in one sweep",
     ),
-    "bayesr-variational": Entry(
-        "genialearn.predictors.variational",
-        "VariationalBayesR",
+    "bslmm": Entry(
+        "genialearn.predictors.two_normals",
+        "BSLMM",
         "Bayesian",
-        "bayesr's model without sampling: tens of sweeps, but too cautious where markers are correlated",
+        "many small marker effects and some large ones, as many as predict animals held out best; tens of sweeps",
     ),
     "elastic-net": Entry(
         "genialearn.predictors.sparse",

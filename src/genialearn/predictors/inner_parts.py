@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genialearn._arrays import BoolArray, IntArray
+from genialearn._arrays import BoolArray, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.validation.splits import SplitScheme, birth_years
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from genialearn.neural.ensemble import InnerPart
 
 _LEAST_PARTS = 5
+
+_COUNTED = 10_000
+"""Animals in all folds together whose losses choose, about."""
 
 
 def inner_parts(cohort: Cohort, recorded: BoolArray, n_members: int, *, seed: int) -> list[InnerPart]:
@@ -109,3 +112,15 @@ def spread_folds(recorded: BoolArray, folds: int, *, seed: int) -> IntArray:
     out = np.empty(len(recorded), dtype=np.int64)
     out[order] = np.arange(len(recorded)) % folds
     return out
+
+
+def folds_counted(n_animals: int, folds: int) -> int:
+    """Return on how many folds losses are counted: on all with a few thousand animals, with 10,000 on the first."""
+    return min(max(_COUNTED // n_animals, 1), folds)
+
+
+def squared_errors(errors: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return weighted squares around the mean of each column, 0 where an error is NaN, shape (animals, columns)."""
+    e, w = np.nan_to_num(errors), np.where(np.isnan(errors), 0.0, weights)
+    means = np.sum(w * e, axis=0) / np.maximum(w.sum(axis=0), 1e-300)
+    return np.asarray(w * (e - means) ** 2)

@@ -18,7 +18,7 @@ from genialearn.mixed_models.covariances import informative, of_traits
 from genialearn.mixed_models.memory import PROCESS, Sizes
 from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.gblup_multi import refuse_random_effects
-from genialearn.predictors.inner_parts import recorded_traits, stopping_folds
+from genialearn.predictors.inner_parts import recorded_traits, squared_errors, stopping_folds
 from genialearn.predictors.memory import marker_system_bytes
 from genialearn.relationships import GenomicScale
 
@@ -138,7 +138,7 @@ class ElasticNet(Estimator):
         values, weights = records.values[held][:, known], records.weights[held][:, known]
         for step, effects in enumerate(path.follow(penalties[:, known])):
             predicted = products.times_marker_effects(others, scale.frequencies, effects)
-            out[step, known] = _spread(values - predicted, weights)
+            out[step, known] = squared_errors(values - predicted, weights).sum(axis=0)
             best = np.argmin(out[: step + 1, known], axis=0)
             if step - best.max() >= _PATIENCE:
                 break
@@ -162,13 +162,6 @@ class ElasticNet(Estimator):
         """Return mean plus breeding value, shape (animals, traits); of a binary trait within 0 and 1."""
         values = self.breeding_values(cohort)
         return within_bounds(self.mean_ + values, self.binary_)
-
-
-def _spread(errors: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return sums of weighted squares around the mean of each column, NaN of weight 0, shape (columns,)."""
-    e = np.nan_to_num(errors)
-    means = np.sum(weights * e, axis=0) / np.maximum(weights.sum(axis=0), 1e-300)
-    return np.asarray(np.sum(weights * (e - means) ** 2, axis=0))
 
 
 class Lasso(ElasticNet):

@@ -21,7 +21,7 @@ from genialearn.mixed_models.fits import adjusted_by_animal
 from genialearn.mixed_models.iterative import IterativeFits
 from genialearn.mixed_models.memory import PROCESS, Sizes, needed_bytes
 from genialearn.predictors.gblup import GBLUP
-from genialearn.predictors.inner_parts import recorded_traits, stopping_folds
+from genialearn.predictors.inner_parts import folds_counted, recorded_traits, stopping_folds
 from genialearn.predictors.memory import LIBRARIES, dosage_bytes
 from genialearn.predictors.tree_targets import Target, Targets
 from genialearn.predictors.tuning import best_settings, check_trials
@@ -30,9 +30,6 @@ from genialearn.relationships import GenomicScale
 
 STARTS = ("gblup", "mean")
 """What trees add to."""
-
-_COUNTED = 10_000
-"""Animals in all folds together that trees are counted on, about."""
 
 _PASSES = 4
 """Products with the subspace of the components, which needn't be exact: trees see them through thresholds."""
@@ -249,7 +246,7 @@ class Training:
 
     def held_out(self, n_folds: int) -> list[int]:
         """Return the folds that trees are counted on: fewer of many animals, the first one at least."""
-        return list(range(min(max(_COUNTED // len(self.folds), 1), n_folds)))
+        return list(range(folds_counted(len(self.folds), n_folds)))
 
     def seen(self, traits: Sequence[int], *, without: int | None = None) -> Any:
         """Return what trees of some traits see of all training animals, as the library reads it.
