@@ -56,7 +56,7 @@ CATALOGUE: Mapping[str, Entry[Predictor]] = {
         "genialearn.predictors.two_normals",
         "BSLMM",
         "Bayesian",
-        "many small marker effects and some large ones, as many as predict animals held out best; tens of sweeps",
+        "many small marker effects and some large ones, as many as predict animals held out best; no sampling",
     ),
     "elastic-net": Entry(
         "genialearn.predictors.sparse",

@@ -115,7 +115,7 @@ def spread_folds(recorded: BoolArray, folds: int, *, seed: int) -> IntArray:
 
 
 def folds_counted(n_animals: int, folds: int) -> int:
-    """Return on how many folds losses are counted: on all with a few thousand animals, with 10,000 on the first."""
+    """Return on how many folds losses are counted: of five all up to 2,000 animals, two up to 5,000, then the first."""
     return min(max(_COUNTED // n_animals, 1), folds)
 
 

@@ -55,7 +55,7 @@ class TreeEnsemble(Estimator):
     folds
         Parts of the training animals that features are made without in turn, the first of the youngest animals, about a
         fifth, where birth years are known. On them it is decided how many trees or which share of them is good: on all
-        with a few thousand animals, with more than 10,000 on the first alone.
+        up to 2,000 animals, on two up to 5,000, of more animals on the first alone.
     trials
         Settings of the trees that are tried by optuna before they are grown, by the loss of animals held out; 0 for
         those given, else 5 at least.

@@ -57,8 +57,8 @@ class BSLMM(Estimator):
 
     Heritabilities are those of GBLUP. Which part of the genetic variance small effects make, and how many are large, is
     for each trait what predicts training animals best that are held out; one possibility is GBLUP itself. Given these,
-    means of effects come by mean-field variation instead of sampling: tens of sweeps over the markers, for all traits
-    together.
+    means of effects come by mean-field variation instead of sampling: tens of sweeps over the markers for each
+    possibility and each part held out, all traits together.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class BSLMM(Estimator):
         As in `GBLUP`.
     folds
         Parts of the training animals that are held out in turn; the first is of the youngest, about a fifth, where
-        birth years are known. With many animals the first one is enough.
+        birth years are known. Of more than 2,000 animals not all are, of more than 5,000 only the first.
     most_sweeps
         Over all markers, for each possibility.
     tolerance
