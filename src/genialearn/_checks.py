@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral, Real
 
 from genialearn.errors import SettingError, nearest_advice
 
@@ -18,7 +18,7 @@ def check_between(name: str, value: float, low: float, high: float) -> float:
 
 def check_at_least(name: str, value: int, least: int) -> int:
     """Return `value` if it is a whole number of at least `least`."""
-    if not (_is_finite(value) and int(value) == value and value >= least):
+    if not (_is_whole(value) and value >= least):
         raise SettingError(name, expected=f"a whole number of at least {least}", found=str(value))
     return int(value)
 
@@ -29,6 +29,10 @@ def check_known(name: str, value: str, known: Iterable[str]) -> str:
     if value not in known:
         raise SettingError(name, expected="a known name", found=repr(value), advice=nearest_advice(str(value), known))
     return value
+
+
+def _is_whole(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral)
 
 
 def _is_finite(value: object) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from genialearn._checks import check_known
+from genialearn._checks import check_at_least, check_known
 
 Made = TypeVar("Made")
 
@@ -65,4 +65,6 @@ class Entry(Generic[Made]):
         known = sorted(inspect.signature(model).parameters)
         for setting in own:
             check_known(f"setting of {name}", setting, known)
+        if "seed" in own:
+            check_at_least(f"seed of {name}", own["seed"], 0)
         return model(**{**{key: value for key, value in common.items() if key in known}, **self.preset, **own})

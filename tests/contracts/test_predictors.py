@@ -28,6 +28,7 @@ from genialearn.contracts import HasBreedingValues, HasHeritability, HasHistory,
 from genialearn.errors import AlignmentError, NotFittedError
 from genialearn.genotypes import dosages
 from genialearn.predictors import CATALOGUE
+from genialearn.predictors.inner_parts import youngest_animals
 
 _FEW_STEPS: dict[str, Any] = {"width": 16, "max_epochs": 3, "folds": 3, "refit": False, "gate_level": 0.5, "threads": 1}
 
@@ -400,6 +401,17 @@ class TestRecords:
         values[np.random.default_rng(3).permutation(len(values))[12:], FAT] = np.nan
 
         assert_near_the_records(values[:, FAT], model.fit(with_values(train, values)).predict(test)[:, FAT])
+
+    def test_a_trait_that_only_the_youngest_have(self, model: Any, train: Cohort, test: Cohort) -> None:
+        """Whoever holds the youngest out has no record to learn it from."""
+        youngest = youngest_animals(train.canonical(), np.ones(len(train), dtype=bool))
+        values = train.canonical().records.values.copy()
+        values[np.setdiff1d(np.arange(len(train)), youngest), FAT] = np.nan
+        predicted = model.fit(with_values(train.canonical(), values)).predict(test)
+
+        assert 0 < len(youngest) < len(train) // 3
+        assert_near_the_records(values[:, FAT], predicted[:, FAT])
+        assert np.isfinite(predicted).all()
 
     def test_a_trait_that_does_not_vary(self, model: Any, train: Cohort, test: Cohort) -> None:
         """As a rare disease may be in the training part of a fold."""

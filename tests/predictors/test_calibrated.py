@@ -40,6 +40,20 @@ class TestIntervals:
 
         assert abs(within.mean() - level) < 0.05
 
+    def test_of_averages_of_records(self) -> None:
+        """Four records an animal of heritability .2, as repeated ones and as one of weight 4."""
+        rng, n = np.random.default_rng(8), 600
+        dosages = rng.binomial(2, rng.uniform(0.1, 0.9, 100), (2 * n, 100)).astype(np.int8)
+        genetic = dosages @ rng.standard_normal((100, 6))
+        genetic = (genetic - genetic.mean(axis=0)) / genetic.std(axis=0)
+        records = genetic + rng.standard_normal(genetic.shape)
+        cohort = Cohort.from_arrays(dosages, records, weights=np.full(records.shape, 4.0))
+        fitted = Calibrated(model="gblup").fit(cohort.select(slice(0, n)))
+        low, high = fitted.interval(cohort.select(slice(n, None)), 0.9)
+
+        assert fitted.uncertainty_.heritabilities == pytest.approx(np.full(6, 0.5), abs=0.15)
+        assert abs(np.mean((genetic[n:] > low) & (genetic[n:] < high)) - 0.9) < 0.05
+
     def test_they_are_around_the_predictions_of_the_model(self) -> None:
         cohort, _ = simulated()
         fitted = fitted_on_half("gblup")
@@ -90,12 +104,12 @@ class TestHeldOut:
         values[np.setdiff1d(np.arange(len(cohort)), rows), STATURE] = np.nan
         found = Calibrated(model="gblup", heritability=0.4).fit(with_values(cohort, values))
 
-        assert found.uncertainty_.error_variances[STATURE] >= 0.4 - 1e-9
+        assert found.uncertainty_.error_variances[STATURE] >= found.uncertainty_.heritabilities[STATURE] > 0
         assert np.isfinite(found.predict(cohort)).all()
 
 
 def expected_errors(cohort: Cohort, parts: list[np.ndarray]) -> FloatArray:
-    """Return h2 - 2 cov(y, p) + var(p) + (mean error)^2 in plain steps, over the variance of the records."""
+    """Return var(g) - 2 cov(y, p) + var(p) + (mean error)^2 in plain steps, var(g) by GBLUP, over that of records."""
     from genialearn.mixed_models.fits import adjusted_by_animal
 
     fits = GBLUP(heritability=0.4).fit_traits(cohort)
@@ -112,8 +126,8 @@ def expected_errors(cohort: Cohort, parts: list[np.ndarray]) -> FloatArray:
         p, own = predicted[rows, trait], w[rows]
         both = np.cov(y[rows], p, aweights=own, ddof=0)
         off = np.average(y[rows] - p, weights=own)
-        error = (0.4 * variance - 2 * both[0, 1] + both[1, 1] + off**2) / variance
-        out.append(max(error, 0.05 * 0.4))
+        genetic = fits.models[trait].variances.genetic
+        out.append(max(genetic - 2 * both[0, 1] + both[1, 1] + off**2, 0.05 * genetic) / variance)
     return np.array(out)
 
 

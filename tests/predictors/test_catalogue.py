@@ -52,6 +52,8 @@ class TestMakePredictor:
             ("hybrid:backfit=False,heritability=[.1, .2],degree=3", {"backfit": False, "heritability": [0.1, 0.2]}),
             ("super-learner:members={'lightgbm': {'leaves': 8}, 'gblup-multi': {}},folds=4", {"folds": 4}),
             ("gblup:seed=9,heritability=None", {"seed": 9, "heritability": None}),
+            ("bayesr:sweeps=1e3", {"sweeps": 1000}),
+            ("gblup:solver={[1]: 2}", {"solver": "{[1]: 2}"}),
         ],
     )
     def test_settings_may_follow_a_name(self, asked: str, settings: dict[str, object]) -> None:
@@ -59,6 +61,7 @@ class TestMakePredictor:
 
         assert {name: found[name] for name in settings} == settings
         assert found["seed"] == settings.get("seed", 7)
+        assert [type(found[name]) for name in settings] == [type(value) for value in settings.values()]
 
     @pytest.mark.parametrize(
         ("asked", "message"),
@@ -67,6 +70,8 @@ class TestMakePredictor:
             ("gblup:blend=", "^model gblup: expected SETTING=VALUE,... after the colon, found 'blend='"),
             ("gblup:solver=../x", "^model gblup: expected SETTING=VALUE,... after the colon, found 'solver=../x'"),
             ("gblup:blond=1", "^setting of model gblup: expected a known name, found 'blond'. Did you mean blend"),
+            ("gblup:seed=-1", "^seed of model gblup: expected a whole number of at least 0, found -1"),
+            ("gblup:seed=x", "^seed of model gblup: expected a whole number of at least 0, found x"),
             ("gblub:blend=1", "^model: expected a known name, found 'gblub'"),
         ],
     )

@@ -68,6 +68,12 @@ def test_given_covariances_are_used_as_they_are() -> None:
     assert not model.notes_
 
 
+@pytest.mark.parametrize("given", [{"genetic_covariances": GENETIC}, {"residual_covariances": RESIDUAL}])
+def test_only_one_kind_of_covariances_is_refused(given: dict[str, FloatArray]) -> None:
+    with pytest.raises(SettingError, match=r"^gblup-multi covariances: expected genetic and residual ones, or neither"):
+        GBLUPMulti(**given).fit(simulated(1)[0])  # type: ignore[arg-type]
+
+
 def test_it_says_how_covariances_were_bent() -> None:
     model = GBLUPMulti().fit(family_cohort().select(slice(0, 120)))
 

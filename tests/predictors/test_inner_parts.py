@@ -84,6 +84,13 @@ class TestStoppingFolds:
             folds = stopping_folds(born_in(YEARS[::-1]), recorded, 5, seed=seed)
             assert [1, 2, 3, 4] == sorted(folds[rare])
 
+    @pytest.mark.parametrize("older", [15, 75])
+    def test_whole_years_that_would_leave_few_are_not_held_out(self, older: int) -> None:
+        """Two generations, of which the younger one has half of the animals or more."""
+        folds = stopping_folds(born_in(2015.0 + (np.arange(150) >= older)), EVERYTHING, 5, seed=1)
+
+        np.testing.assert_array_equal(spread_folds(EVERYTHING, 5, seed=1), folds)
+
     @pytest.mark.parametrize("place", range(3))
     def test_without_birth_years_all_are_spread(self, place: int) -> None:
         """They are missing, unknown or all the same."""

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cohorts_for_tests import family_cohort
+from cohorts_for_tests import family_cohort, with_values
 from genialearn._arrays import FloatArray
 from genialearn.cohorts import Cohort
 from genialearn.errors import NotFittedError, SettingError
 from genialearn.predictors.gblup import GBLUP
+from genialearn.predictors.inner_parts import recorded_traits, stopping_folds
 from genialearn.predictors.sparse import ElasticNet, Lasso
 
 FEW, MANY, NOISE = range(3)
@@ -71,6 +72,16 @@ def test_a_seed_is_of_the_folds() -> None:
 
     np.testing.assert_array_equal(one, same)
     assert one.shape == other.shape == (3,)
+
+
+def test_a_trait_that_nobody_held_out_has_is_penalised_as_the_others_are() -> None:
+    cohort = simulated()[0].select(TRAIN).canonical()
+    held = stopping_folds(cohort, recorded_traits(cohort), 5, seed=1) == 0
+    values = np.where(held[:, None] & (np.arange(3) == FEW), np.nan, cohort.records.values)
+    model = Lasso(steps=12, counted=1).fit(with_values(cohort, values))
+
+    assert model.penalty_[FEW] in model.penalty_[[MANY, NOISE]]
+    assert model.n_effects_[FEW] > 0
 
 
 def test_fewer_folds_may_be_held_out() -> None:

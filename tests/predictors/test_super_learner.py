@@ -145,6 +145,7 @@ class TestMembersByDefault:
     [
         ([], "^super-learner members: expected names of other models, found none"),
         (["super-learner"], "^super-learner members: expected names of other models, found its own"),
+        ("lightgbm + lightgbn", "^super-learner members: expected a known name, found 'lightgbn'"),
         (["lightgbn"], "^super-learner members: expected a known name, found 'lightgbn'. Did you mean lightgbm"),
         ({"lightgbm": {"leafs": 1}}, "^setting of model lightgbm: expected a known name, found 'leafs'"),
     ],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,17 @@ def test_what_it_tells_of_a_trait() -> None:
     assert np.all(model.inclusion_[[10, 500, 900], 0] > 0.9)
     assert np.all((model.inclusion_ >= 0) & (model.inclusion_ <= 1))
     assert model.notes_ == []
+
+
+def test_only_ratios_of_weights_matter() -> None:
+    cohort, _ = herd(1)
+    weights = np.where(np.arange(900)[:, None] < 450, 1.0, 2.0) * np.ones((1, 2))
+    one, thousand = (
+        BSLMM().fit(replace(cohort, records=replace(cohort.records, weights=factor * weights))).predict(cohort)
+        for factor in (1.0, 1000.0)
+    )
+
+    np.testing.assert_allclose(one, thousand, atol=2e-3)
 
 
 def test_given_heritabilities_are_kept() -> None:

@@ -27,8 +27,8 @@ class Calibrated(Estimator):
     It is fitted once on all training animals, and once without each part of them that is held out: the youngest, about
     a fifth, where birth years tell them, as those to be predicted are younger still; else every fold in turn. Errors of
     genetic values follow from those of records, without knowing residual variances (`Uncertainty.of`), with GBLUP's
-    heritabilities. They are the mean over animals, so that an interval is as wide for each animal; and since a part of
-    the records is missing where they are measured, they are a little too large.
+    genetic variances. They are the mean over animals, so that an interval is as wide for each animal; and since a part
+    of the records is missing where they are measured, they are a little too large.
 
     Parameters
     ----------
@@ -90,7 +90,8 @@ class Calibrated(Estimator):
         self._units = _standard_deviations(records, weights)
         held_out = [(rows, np.nan_to_num((predicted[rows] - base.mean_) / self._units)) for rows in parts]
         values = (records - base.mean_) / self._units
-        self.uncertainty_ = Uncertainty.of(values, weights, held_out, base.heritability_)
+        genetic = np.array([fitted.variances.genetic for fitted in base.models_])
+        self.uncertainty_ = Uncertainty.of(values, weights, held_out, genetic / self._units**2)
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
         self.model_ = unfitted.fit(cohort)
         return self

@@ -230,8 +230,9 @@ def _parts(text: str) -> list[str]:
 
 
 def _value(text: str) -> Any:
-    """Return a number, truth value, None, list or mapping where the text is one, else the text."""
+    """Return a number, truth value, None, list or mapping where the text is one, else the text; 1e3 is whole."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError):
         return text
+    return int(value) if isinstance(value, float) and value.is_integer() and "e" in text.lower() else value

@@ -11,9 +11,13 @@ import numpy as np
 
 from genialearn._arrays import Float32Array, FloatArray
 from genialearn._checks import check_at_least, check_between
+from genialearn.mixed_models.memory import Sizes
 from genialearn.predictors.tree_ensemble import Training, TreeEnsemble
 from genialearn.predictors.tree_targets import Target
 from genialearn.predictors.views import Features
+
+_IN_BAG, _NODE = 0.63, 72
+"""Share of the animals that a tree is grown on, and bytes of one of its nodes."""
 
 
 class _Forest(NamedTuple):
@@ -28,7 +32,7 @@ class Forest(TreeEnsemble):
     """The settings of forests, one a trait, by squared errors, of binary traits those of the probability.
 
     Where trees add to GBLUP, they are shrunk by the regression of what GBLUP leaves on what trees say of animals that
-    they weren't grown on, and whose records no feature knows, between 0 and 1.
+    they weren't grown on, between 0 and 1.
 
     Parameters
     ----------
@@ -49,6 +53,11 @@ class Forest(TreeEnsemble):
         check_at_least(f"{self.name} n_trees", self.n_trees, 1)
         check_at_least(f"{self.name} min_leaf_animals", self.min_leaf_animals, 1)
         check_between(f"{self.name} feature_fraction", self.feature_fraction, 1e-6, 1)
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs, the trees of all traits included."""
+        leaves = _IN_BAG * sizes.n_animals / self.min_leaf_animals
+        return super().memory_bytes(sizes, solver) + int(2 * leaves * _NODE * self.n_trees * sizes.n_traits)
 
     def _space(self, trial: Any) -> dict[str, Any]:
         return {

@@ -90,8 +90,15 @@ class GBLUPMulti(GBLUP):
         return fits, joint
 
     def _given_covariances(self, n_traits: int) -> tuple[FloatArray, FloatArray] | None:
-        if self.genetic_covariances is None or self.residual_covariances is None:
+        if self.genetic_covariances is None and self.residual_covariances is None:
             return None
+        if self.genetic_covariances is None or self.residual_covariances is None:
+            raise SettingError(
+                "gblup-multi covariances",
+                expected="genetic and residual ones, or neither",
+                found="only one of them",
+                advice="Give both, or let both be estimated.",
+            )
         return (
             _checked("genetic_covariances", self.genetic_covariances, n_traits),
             _checked("residual_covariances", self.residual_covariances, n_traits),

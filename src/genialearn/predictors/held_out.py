@@ -30,7 +30,7 @@ def predicted_without(model: Predictor, cohort: Cohort, parts: Sequence[IntArray
         NaN for animals in no part, and in traits that have too few records without one of the parts.
     """
     others = [cohort.select(np.setdiff1d(np.arange(len(cohort)), rows)) for rows in parts]
-    known = np.all([_learnable(part) for part in others], axis=0)
+    known = np.all([learnable(part) for part in others], axis=0)
     out = np.full((len(cohort), len(known)), np.nan)
     for rows, part in zip(parts, others if known.any() else [], strict=known.any()):
         fitted = model.fit(part if known.all() else of_traits(part, known))
@@ -38,8 +38,8 @@ def predicted_without(model: Predictor, cohort: Cohort, parts: Sequence[IntArray
     return out
 
 
-def _learnable(cohort: Cohort) -> BoolArray:
-    """Return which traits have enough records, shape (traits,)."""
+def learnable(cohort: Cohort) -> BoolArray:
+    """Return which traits have enough records to learn from, shape (traits,); unlike `informative`, also of none."""
     known = np.asarray(np.isfinite(cohort.records.values).any(axis=0))
     if known.any():
         known[known] = informative(of_traits(cohort, known))

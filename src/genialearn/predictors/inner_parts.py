@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _LEAST_PARTS = 5
 
+_MOST_YOUNG = 1 / 3
+"""Share of the animals that may be held out as the youngest: whole years are, however many animals they have."""
+
 _COUNTED = 10_000
 """Animals in all folds together whose losses choose, about."""
 
@@ -78,7 +81,9 @@ def stopping_folds(cohort: Cohort, recorded: BoolArray, folds: int, *, seed: int
 
 
 def youngest_animals(cohort: Cohort, recorded: BoolArray) -> IntArray:
-    """Return rows of the youngest animals that have a record, about a fifth; none where birth years don't tell.
+    """Return rows of the youngest animals that have a record, about a fifth.
+
+    None where birth years don't tell, or where whole years would leave too few: more than a third of the animals.
 
     Parameters
     ----------
@@ -91,7 +96,8 @@ def youngest_animals(cohort: Cohort, recorded: BoolArray) -> IntArray:
     years = birth_years(cohort)[rows]
     if len(np.unique(years[np.isfinite(years)])) < 2:
         return rows[:0]
-    return rows[SplitScheme("forward").splits(cohort.select(rows), rng=np.random.default_rng(0))[0].test]
+    youngest = rows[SplitScheme("forward").splits(cohort.select(rows), rng=np.random.default_rng(0))[0].test]
+    return youngest if len(youngest) <= _MOST_YOUNG * len(rows) else rows[:0]
 
 
 def spread_folds(recorded: BoolArray, folds: int, *, seed: int) -> IntArray:

@@ -10,9 +10,10 @@ import numpy as np
 
 from genialearn._arrays import BoolArray, Float32Array, FloatArray, IntArray
 from genialearn._checks import check_at_least, check_between
+from genialearn.mixed_models.memory import Sizes
 from genialearn.predictors.boosting import Losses, library
 from genialearn.predictors.tree_ensemble import Training, TreeEnsemble
-from genialearn.predictors.views import Features
+from genialearn.predictors.views import Features, check_views
 
 _DEEPEST = 16
 """Levels of an oblivious tree, which has two to this power leaves."""
@@ -52,6 +53,14 @@ class CatBoost(TreeEnsemble):
         check_between(f"{self.name} depth", check_at_least(f"{self.name} depth", self.depth, 1), 1, _DEEPEST)
         check_between(f"{self.name} learning_rate", self.learning_rate, 1e-6, 1)
         check_between(f"{self.name} penalty", self.penalty, 0, 1e9)
+
+    def memory_bytes(self, sizes: Sizes, solver: str) -> int:
+        """Return about how many bytes fitting it needs: its trees see the markers screened for any trait, thrice."""
+        names, t = check_views(f"{self.name} features", self.features), sizes.n_traits
+        screened = min(t * self.screened, sizes.n_markers) if "screened" in names else 0
+        windows = t * self.windows if "windows" in names else 0
+        seen = 3 * 4 * sizes.n_animals * (t + windows + screened + self.components)
+        return super().memory_bytes(sizes, solver) + seen
 
     def _space(self, trial: Any) -> dict[str, Any]:
         return {

@@ -128,7 +128,16 @@ class KernelBLUP(SingleTraitBLUP):
     def breeding_values(self, cohort: Cohort) -> FloatArray:
         """Return genetic values, additive or not, in the units of the records, shape (animals, traits)."""
         self._check_fitted()
-        return self._values.of(self.scale_.read_through(cohort.genotypes))
+        genotypes, rows = self.scale_.read_through(cohort.genotypes), np.arange(len(cohort))
+        parts = [
+            self._values.of(genotypes.select(animals=rows[start : start + _AT_ONCE]))
+            for start in range(0, len(rows), _AT_ONCE)
+        ]
+        return np.concatenate(parts)
+
+
+_AT_ONCE = 4_000
+"""Animals whose covariances with the training animals, or whose features, are there at one time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +218,7 @@ class _FeatureValues:
     effects: FloatArray
 
     def of(self, genotypes: GenotypeMatrix) -> FloatArray:
-        return np.asarray(self.drawn.features(genotypes) @ self.effects, dtype=np.float64)
+        return np.asarray(self.drawn.features(genotypes) @ self.effects.astype(np.float32), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,11 @@ from genialearn.estimator import Estimator
 from genialearn.genotypes import products
 from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
 from genialearn.mixed_models.coordinate_descent import ElasticNetPath
-from genialearn.mixed_models.covariances import informative, of_traits
+from genialearn.mixed_models.covariances import of_traits
 from genialearn.mixed_models.memory import PROCESS, Sizes
 from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.gblup_multi import refuse_random_effects
+from genialearn.predictors.held_out import learnable
 from genialearn.predictors.inner_parts import recorded_traits, squared_errors, stopping_folds
 from genialearn.predictors.memory import marker_system_bytes
 from genialearn.relationships import GenomicScale
@@ -118,21 +119,23 @@ class ElasticNet(Estimator):
         losses = np.zeros(penalties.shape)
         for fold in range(min(self.counted or self.folds, self.folds)):
             losses += self._fold_losses(cohort, penalties, records, folds == fold)
-        return np.asarray(np.argmin(losses, axis=0))
+        best, told = np.argmin(losses, axis=0), losses.any(axis=0)
+        if told.any():  # a trait that no animal held out has a record of is penalised as the others are
+            best[~told & learnable(cohort)] = int(np.median(best[told]))
+        return np.asarray(best)
 
     def _fold_losses(
         self, cohort: Cohort, penalties: FloatArray, records: AdjustedRecords, held: BoolArray
     ) -> FloatArray:
-        """Return the loss of animals held out at each penalty, infinite where the path ended before.
+        """Return the loss of animals held out at each penalty; where the path ended before, the last one.
 
         0 in traits that have too few records without them. Shape (steps, traits).
         """
         part = cohort.select(np.flatnonzero(~held))
-        known = informative(part)
+        known = learnable(part)
         out = np.zeros(penalties.shape)
         if not known.any() or not held.any():
             return out
-        out[:, known] = np.inf
         path = ElasticNetPath(of_traits(part, known), self.l1_ratio)
         others, scale = cohort.genotypes.select(animals=np.flatnonzero(held)), GenomicScale.of(part.genotypes)
         values, weights = records.values[held][:, known], records.weights[held][:, known]
@@ -141,6 +144,7 @@ class ElasticNet(Estimator):
             out[step, known] = squared_errors(values - predicted, weights).sum(axis=0)
             best = np.argmin(out[: step + 1, known], axis=0)
             if step - best.max() >= _PATIENCE:
+                out[step:, known] = out[step, known]
                 break
         return out
 

@@ -185,7 +185,11 @@ class SuperLearner(Estimator):
 
 
 def _by_name(members: Members) -> dict[str, Mapping[str, Any]]:
-    return dict(members) if isinstance(members, Mapping) else {name: {} for name in members}
+    """Return settings by name; a text is names joined by "+"."""
+    if isinstance(members, Mapping):
+        return dict(members)
+    names = [name.strip() for name in members.split("+")] if isinstance(members, str) else members
+    return {name: {} for name in names}
 
 
 def _usual(cohort: Cohort | None) -> list[str]:

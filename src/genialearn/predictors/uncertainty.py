@@ -34,7 +34,7 @@ class Uncertainty:
     error_variances
         Of genetic values, mean over animals like those held out, shape (traits,).
     heritabilities
-        Which they rest on, shape (traits,).
+        Which they rest on: genetic variances in the same units, shape (traits,).
     """
 
     error_variances: FloatArray
@@ -60,7 +60,7 @@ class Uncertainty:
         held_out
             Rows that were held out and what was predicted for them, (rows, traits).
         heritabilities
-            Of standardised records, shape (traits,).
+            Genetic variances over those of the records that were standardised, which may be averages, shape (traits,).
         """
         rows, predicted = _averaged(held_out)
         y, w = np.nan_to_num(values[rows]), weights[rows]

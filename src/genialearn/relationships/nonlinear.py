@@ -85,7 +85,9 @@ class Gaussian:
     def features(self, projections: Float32Array, phases: Float32Array) -> Float32Array:
         """Return random Fourier features, each of one bandwidth, shape (animals, features)."""
         turn = np.sqrt(2 * np.resize(self.bandwidths, projections.shape[1]) / self.scale).astype(np.float32)
-        return np.asarray(np.sqrt(2 / projections.shape[1]) * np.cos(projections * turn + phases), dtype=np.float32)
+        return np.asarray(
+            np.float32(np.sqrt(2 / projections.shape[1])) * np.cos(projections * turn + phases), dtype=np.float32
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class ArcCosine:
 
     def features(self, projections: Float32Array, phases: Float32Array) -> Float32Array:
         """Return rectified projections, shape (animals, features); they are right for one layer alone."""
-        return np.asarray(np.sqrt(2 / projections.shape[1]) * np.maximum(projections, 0), dtype=np.float32)
+        return np.asarray(np.float32(np.sqrt(2 / projections.shape[1])) * np.maximum(projections, 0), dtype=np.float32)
 
 
 def inner_products(genotypes: GenotypeMatrix, others: GenotypeMatrix, frequencies: FloatArray) -> FloatArray:
