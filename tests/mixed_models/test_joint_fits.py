@@ -9,6 +9,7 @@ from cohorts_for_tests import family_cohort, with_values
 from genialearn.cohorts import Cohort
 from genialearn.linalg.low_rank import dominant_part
 from genialearn.linalg.operators import Dense, RandomOperator
+from genialearn.mixed_models.joint import JointSystem
 from genialearn.mixed_models.joint_fits import JointFits
 from genialearn.relationships import GenomicScale
 
@@ -121,6 +122,19 @@ def test_corrected_by_products_is_near_the_model_of_other_records() -> None:
 
     assert found.model.iterations < expected.model.iterations
     assert np.sqrt(np.mean((values - exact) ** 2)) < 1e-3 * exact.std()
+
+
+def test_without_a_fold_corrected_records_begin_where_the_first_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits, folds, products = fitted(formed=False), np.arange(150) % 3, []
+    fits.out_of_fold_breeding_values(folds)
+    corrected = fits.corrected(0.1 * np.random.default_rng(6).standard_normal((150, 2)), np.ones(2))
+    plain = JointSystem.covariance_times
+    monkeypatch.setattr(JointSystem, "covariance_times", lambda own, v: (products.append(1), plain(own, v))[1])
+    found, with_starts = corrected.out_of_fold_breeding_values(folds), len(products)
+    anew = replace(corrected, solutions={}).out_of_fold_breeding_values(folds)
+
+    np.testing.assert_allclose(found, anew, atol=1e-2)
+    assert with_starts < len(products) - with_starts
 
 
 def test_corrected_keeps_covariances_of_folds() -> None:

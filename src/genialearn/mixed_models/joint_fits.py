@@ -46,6 +46,9 @@ class JointFits:
         The solution.
     without
         S_g and S_e as they are without the records of a fold, by fold; where none are known, those of all records.
+    solutions
+        `JointModel.whitened` of systems without the records of a fold, by fold: of these records, or of nearly the
+        same, from which the next one starts.
     """
 
     cohort: Cohort
@@ -55,6 +58,7 @@ class JointFits:
     residual: FloatArray
     model: JointModel
     without: dict[int, tuple[FloatArray, FloatArray]] = field(default_factory=dict)
+    solutions: dict[int, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def solved(
@@ -101,7 +105,7 @@ class JointFits:
         less = _with_values(self.cohort, self.cohort.records.values - corrections[self.cohort.record_rows])
         solved = JointFits.solved(less, self.kernel, self.part, self.genetic, self.residual * scale, near=self.model)
         without = {fold: (genetic, residual * scale) for fold, (genetic, residual) in self.without.items()}
-        return replace(solved, without=without)
+        return replace(solved, without=without, solutions=dict(self.solutions))
 
     def cross_fitted(self, folds: IntArray, heritabilities: Sequence[float], *, seed: int) -> JointFits:
         """Return the same with covariances of each fold that its records had no part in.
@@ -133,7 +137,7 @@ class JointFits:
                 apart(genetic, known, np.diag(self.genetic)),
                 apart(residual, known, np.diag(self.residual)),
             )
-        return replace(self, without=without)
+        return replace(self, without=without, solutions={})
 
     def out_of_fold_breeding_values(self, folds: IntArray) -> FloatArray:
         """Return each animal's breeding values as if no animal of its fold had records.
@@ -157,8 +161,10 @@ class JointFits:
             cohort = _without_records(self.cohort, inside)
             genetic, residual = self.without.get(int(fold), (self.genetic, self.residual))
             system = JointSystem(cohort, self.kernel, genetic, residual, self.part)
-            coefficients = system.solve(tolerance=_OUT_OF_FOLD, start=self.model.whitened).coefficients
-            out[inside] = self.kernel.matmat(coefficients)[inside]
+            start = self.solutions.get(int(fold), self.model.whitened)
+            solved = system.solve(tolerance=_OUT_OF_FOLD, start=start)
+            self.solutions[int(fold)] = solved.whitened
+            out[inside] = self.kernel.matmat(solved.coefficients)[inside]
         return out
 
 
