@@ -11,8 +11,8 @@ from genialearn.genotypes.centred import CentredGenotypes, standard_scales
 SHAPES = [(1, 1), (3, 2), (32, 32), (33, 31), (65, 97), (700, 40), (50, 2500)]
 """Around tiles of 32 animals and markers, beyond one thread's share of each."""
 
-N_COLUMNS = [1, 16, 17, 33, 48, 49, 100]
-"""Around vectors of 16 columns and passes of 48."""
+N_COLUMNS = [1, 16, 17, 33, 40, 41, 49, 100]
+"""Around passes of 16, 32, 40 and 48 columns."""
 
 
 def plain(values: Int8Array, frequencies: FloatArray, scales: FloatArray) -> FloatArray:

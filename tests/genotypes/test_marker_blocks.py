@@ -5,7 +5,7 @@ import pytest
 
 from genialearn._arrays import Float32Array, FloatArray, as_ids
 from genialearn.genotypes import DenseGenotypes, MarkerMap
-from genialearn.genotypes.marker_blocks import WIDTH, MarkerBlocks, add_effects, sums_over_animals
+from genialearn.genotypes.marker_blocks import WIDTH, MarkerBlocks, add_effects, padded_columns, sums_over_animals
 
 
 def genotypes(n_animals: int, n_markers: int, *, missing: float) -> DenseGenotypes:
@@ -23,14 +23,15 @@ def centred(found: DenseGenotypes) -> FloatArray:
 
 
 def padded(values: FloatArray, n_rows: int) -> Float32Array:
-    out = np.zeros((n_rows, 16 * -(-values.shape[1] // 16)), dtype=np.float32)
+    out = np.zeros((n_rows, padded_columns(values.shape[1])), dtype=np.float32)
     out[: len(values), : values.shape[1]] = values
     return out
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.05])
 @pytest.mark.parametrize(
-    ("n_animals", "n_markers", "n_traits"), [(70, 300, 3), (33, 128, 20), (1, 5, 3), (600, 130, 40), (40, 130, 50)]
+    ("n_animals", "n_markers", "n_traits"),
+    [(70, 300, 3), (33, 128, 20), (1, 5, 3), (600, 130, 33), (40, 130, 41), (40, 130, 100)],
 )
 def test_products_of_blocks_are_those_of_centred_dosages(
     n_animals: int, n_markers: int, n_traits: int, missing: float
@@ -51,6 +52,13 @@ def test_products_of_blocks_are_those_of_centred_dosages(
     np.testing.assert_allclose(moved[:n_animals, :n_traits], z @ effects, atol=2e-4)
     np.testing.assert_allclose(left, values - weights * moved, atol=2e-4)
     np.testing.assert_allclose(blocks.frequencies, np.nan_to_num(_frequencies(found)), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n_columns", "expected"), [(0, 0), (1, 16), (16, 16), (17, 32), (33, 40), (41, 48), (48, 48), (49, 64), (90, 96)]
+)
+def test_columns_are_filled_up_to_what_a_pass_serves(n_columns: int, expected: int) -> None:
+    assert expected == padded_columns(n_columns)
 
 
 def _frequencies(found: DenseGenotypes) -> FloatArray:

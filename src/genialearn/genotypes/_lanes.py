@@ -1,4 +1,4 @@
-"""What products by table lookup do with rows of 16, 32 or 48 float32 numbers, as LLVM vectors.
+"""What products by table lookup do with rows of 16, 32, 40 or 48 float32 numbers, as LLVM vectors.
 
 The inner steps live from keeping sums in registers, and the others from never looking at one number by itself. They
 take addresses, and compile for any processor.
@@ -17,32 +17,41 @@ from numba.extending import intrinsic
 from genialearn._arrays import Float32Array
 
 LANES = 16
-"""Columns of a product come in multiples of this: float32 numbers in 64 bytes."""
+"""Float32 numbers in 64 bytes, which is what the widest vectors of a processor hold."""
 
-PANEL = 3 * LANES
-"""The most columns that one pass over the genotypes serves."""
+WIDTHS = (16, 32, 40, 48)
+"""Columns that one pass over the genotypes may serve."""
+
+PANEL = WIDTHS[-1]
+"""The most of them."""
 
 PAIRS = 16
 """Pairs of animals, or of markers, whose tables are in use together."""
 
 _CODES = 4
 _OF_A_NUMBER = 4
-"""Bytes of a float32 number, by which an address can be divided where it needn't be by 64."""
+"""Bytes of a float32 number, by which an address can be divided where no more is known of it."""
 
 
-def _accumulator(n_vectors: int, *, across: bool) -> Callable[..., None]:
-    """Return the inner step: 16 squares, two sums of `n_vectors` x 16 columns.
+def padded(n_columns: int) -> int:
+    """Return how many columns there are with what they are filled up with: whole panels, and the next width."""
+    panels, rest = divmod(n_columns, PANEL)
+    return PANEL * panels + (next(width for width in WIDTHS if width >= rest) if rest else 0)
+
+
+def _accumulator(width: int, *, across: bool) -> Callable[..., None]:
+    """Return the inner step: 16 squares, two sums of so many columns.
 
     The step takes addresses of the squares, of the 16 tables, and of the two sums. It runs along the squares of a
     marker pair (animals are summed), or across those of 16 marker pairs (markers are summed).
     """
     step = PAIRS if across else 1
-    row_bytes = 4 * LANES * n_vectors
+    row_bytes = 4 * width
 
     @intrinsic
     def accumulate(typing: Any, squares: Any, tables: Any, first: Any, second: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            build = _Builder(builder, n_vectors)
+            build = _Builder(builder, width)
             at, tables_at, *sums_at = arguments
             sums = [build.load(address) for address in sums_at]
             for pair in range(PAIRS):
@@ -60,45 +69,54 @@ def _accumulator(n_vectors: int, *, across: bool) -> Callable[..., None]:
 
 
 class _Builder:
-    """The few LLVM instructions that rows of `n_vectors` x 16 numbers need."""
+    """The few LLVM instructions that rows of so many numbers need: vectors of 16, and one of 8 where these are left."""
 
-    def __init__(self, builder: Any, n_vectors: int) -> None:
-        self._builder, self._n_vectors = builder, n_vectors
-        self._single, self._double = (ir.VectorType(kind, LANES) for kind in (ir.FloatType(), ir.DoubleType()))
+    def __init__(self, builder: Any, width: int) -> None:
+        self._builder = builder
+        self._firsts = list(range(0, width, LANES))
+        self._lanes = [min(LANES, width - first) for first in self._firsts]
+        self._align = _OF_A_NUMBER * min(self._lanes)
 
     def _number(self, value: int) -> Any:
         return ir.Constant(ir.IntType(64), value)
 
-    def _pointers(self, address: Any, vector: Any) -> list[Any]:
-        start = self._builder.inttoptr(address, vector.as_pointer())
-        return [self._builder.gep(start, [self._number(v)]) for v in range(self._n_vectors)]
+    def _pointers(self, address: Any, kind: Any, size: int) -> list[Any]:
+        return [
+            self._builder.inttoptr(self.behind(address, size * first), ir.VectorType(kind, lanes).as_pointer())
+            for first, lanes in zip(self._firsts, self._lanes, strict=True)
+        ]
 
-    def load(self, address: Any, align: int = 4 * LANES) -> list[Any]:
-        """Return the vectors from an address on."""
-        return [self._builder.load(pointer, align=align) for pointer in self._pointers(address, self._single)]
+    def load(self, address: Any, align: int | None = None) -> list[Any]:
+        """Return the vectors from an address on, which is that of a row of its own array unless told."""
+        pointers = self._pointers(address, ir.FloatType(), 4)
+        return [self._builder.load(pointer, align=align or self._align) for pointer in pointers]
 
-    def store(self, address: Any, vectors: list[Any], align: int = 4 * LANES) -> None:
+    def store(self, address: Any, vectors: list[Any], align: int | None = None) -> None:
         """Write vectors from an address on."""
-        for pointer, vector in zip(self._pointers(address, self._single), vectors, strict=True):
-            self._builder.store(vector, pointer, align=align)
+        for pointer, vector in zip(self._pointers(address, ir.FloatType(), 4), vectors, strict=True):
+            self._builder.store(vector, pointer, align=align or self._align)
 
     def add_to_doubles(self, address: Any, vectors: list[Any]) -> None:
         """Add vectors to float64 numbers from an address on."""
-        for pointer, vector in zip(self._pointers(address, self._double), vectors, strict=True):
-            wide = self._builder.fpext(vector, self._double)
+        for pointer, vector in zip(self._pointers(address, ir.DoubleType(), 8), vectors, strict=True):
+            wide = self._builder.fpext(vector, ir.VectorType(ir.DoubleType(), vector.type.count))
             self._builder.store(self._builder.fadd(self._builder.load(pointer, align=8), wide), pointer, align=8)
 
     def zeros(self) -> list[Any]:
         """Return vectors of 0."""
-        return [ir.Constant(self._single, None)] * self._n_vectors
+        return [ir.Constant(ir.VectorType(ir.FloatType(), lanes), None) for lanes in self._lanes]
 
-    def repeated(self, address: Any, place: int) -> Any:
-        """Return a vector of the float32 number at a place behind an address."""
+    def repeated(self, address: Any, place: int) -> list[Any]:
+        """Return vectors of the float32 number at a place behind an address."""
         start = self._builder.inttoptr(address, ir.FloatType().as_pointer())
         number = self._builder.load(self._builder.gep(start, [self._number(place)]))
-        nothing = ir.Constant(self._single, ir.Undefined)
-        first = self._builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
-        return self._builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), LANES), None))
+        out = []
+        for lanes in self._lanes:
+            nothing = ir.Constant(ir.VectorType(ir.FloatType(), lanes), ir.Undefined)
+            first = self._builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+            everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
+            out.append(self._builder.shuffle_vector(first, nothing, everywhere))
+        return out
 
     def plus(self, one: list[Any], other: list[Any]) -> list[Any]:
         """Return sums of vectors."""
@@ -139,7 +157,7 @@ class _Builder:
         return self._builder.and_(self._builder.lshr(square, self._number(shift)), self._number(mask))
 
 
-def _filler(n_vectors: int) -> Callable[..., None]:
+def _filler(width: int) -> Callable[..., None]:
     """Return the step that writes the table of a pair: row (code, code') is f(code) x + g(code') x'.
 
     It takes addresses of x, of x', of the four f and the four g, and of the table.
@@ -148,14 +166,14 @@ def _filler(n_vectors: int) -> Callable[..., None]:
     @intrinsic
     def fill(typing: Any, left: Any, right: Any, factors: Any, table: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            build = _Builder(builder, n_vectors)
+            build = _Builder(builder, width)
             left_at, right_at, factors_at, table_at = arguments
             x, y = (build.load(address, _OF_A_NUMBER) for address in (left_at, right_at))
-            own = [build.times([build.repeated(factors_at, c)] * n_vectors, x) for c in range(_CODES)]
-            others = [build.times([build.repeated(factors_at, _CODES + c)] * n_vectors, y) for c in range(_CODES)]
+            own = [build.times(build.repeated(factors_at, c), x) for c in range(_CODES)]
+            others = [build.times(build.repeated(factors_at, _CODES + c), y) for c in range(_CODES)]
             for second, other in enumerate(others):
                 for first, one in enumerate(own):
-                    row = 4 * LANES * n_vectors * (_CODES * second + first)
+                    row = 4 * width * (_CODES * second + first)
                     build.store(build.behind(table_at, row), build.plus(one, other))
             return context.get_dummy_value()
 
@@ -164,13 +182,13 @@ def _filler(n_vectors: int) -> Callable[..., None]:
     return fill  # type: ignore[no-any-return]
 
 
-def _flusher(n_vectors: int) -> Callable[..., None]:
+def _flusher(width: int) -> Callable[..., None]:
     """Return the step that adds a row of sums to float64 numbers, and starts it again from 0."""
 
     @intrinsic
     def flush(typing: Any, sums: Any, out: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            build = _Builder(builder, n_vectors)
+            build = _Builder(builder, width)
             sums_at, out_at = arguments
             build.add_to_doubles(out_at, build.load(sums_at))
             build.store(sums_at, build.zeros())
@@ -181,7 +199,7 @@ def _flusher(n_vectors: int) -> Callable[..., None]:
     return flush  # type: ignore[no-any-return]
 
 
-def _mover(n_vectors: int) -> Callable[..., None]:
+def _mover(width: int) -> Callable[..., None]:
     """Return the step that adds a row s to a row `moved`, and takes w s from a row `left`.
 
     It takes addresses of s, of w, of `left` and of `moved`.
@@ -190,7 +208,7 @@ def _mover(n_vectors: int) -> Callable[..., None]:
     @intrinsic
     def move(typing: Any, sums: Any, weights: Any, left: Any, moved: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            build = _Builder(builder, n_vectors)
+            build = _Builder(builder, width)
             sums_at, weights_at, left_at, moved_at = arguments
             change, weight = build.load(sums_at), build.load(weights_at, _OF_A_NUMBER)
             build.store(moved_at, build.plus(build.load(moved_at, _OF_A_NUMBER), change), _OF_A_NUMBER)
@@ -203,66 +221,76 @@ def _mover(n_vectors: int) -> Callable[..., None]:
     return move  # type: ignore[no-any-return]
 
 
-_along_1, _along_2, _along_3 = (_accumulator(n, across=False) for n in (1, 2, 3))
-_across_1, _across_2, _across_3 = (_accumulator(n, across=True) for n in (1, 2, 3))
-_fill_1, _fill_2, _fill_3 = (_filler(n) for n in (1, 2, 3))
-_flush_1, _flush_2, _flush_3 = (_flusher(n) for n in (1, 2, 3))
-_move_1, _move_2, _move_3 = (_mover(n) for n in (1, 2, 3))
+_along_16, _along_32, _along_40, _along_48 = (_accumulator(width, across=False) for width in WIDTHS)
+_across_16, _across_32, _across_40, _across_48 = (_accumulator(width, across=True) for width in WIDTHS)
+_fill_16, _fill_32, _fill_40, _fill_48 = (_filler(width) for width in WIDTHS)
+_flush_16, _flush_32, _flush_40, _flush_48 = (_flusher(width) for width in WIDTHS)
+_move_16, _move_32, _move_40, _move_48 = (_mover(width) for width in WIDTHS)
 
 
 @njit(inline="always")
 def along(at: int, tables: int, first: int, second: int, lanes: int) -> None:
     """Add what the squares of a marker pair hold of 16 pairs of animals to the sums of its two markers."""
-    if lanes == PANEL:
-        _along_3(at, tables, first, second)
-    elif lanes == 2 * LANES:
-        _along_2(at, tables, first, second)
+    if lanes == 48:
+        _along_48(at, tables, first, second)
+    elif lanes == 40:
+        _along_40(at, tables, first, second)
+    elif lanes == 32:
+        _along_32(at, tables, first, second)
     else:
-        _along_1(at, tables, first, second)
+        _along_16(at, tables, first, second)
 
 
 @njit(inline="always")
 def across(at: int, tables: int, first: int, second: int, lanes: int) -> None:
     """Add what the squares of an animal pair hold of 16 pairs of markers to the sums of its two animals."""
-    if lanes == PANEL:
-        _across_3(at, tables, first, second)
-    elif lanes == 2 * LANES:
-        _across_2(at, tables, first, second)
+    if lanes == 48:
+        _across_48(at, tables, first, second)
+    elif lanes == 40:
+        _across_40(at, tables, first, second)
+    elif lanes == 32:
+        _across_32(at, tables, first, second)
     else:
-        _across_1(at, tables, first, second)
+        _across_16(at, tables, first, second)
 
 
 @njit(inline="always")
 def fill_table(left: int, right: int, factors: int, table: int, lanes: int) -> None:
     """Write the 16 rows of a pair's table; see `_filler`."""
-    if lanes == PANEL:
-        _fill_3(left, right, factors, table)
-    elif lanes == 2 * LANES:
-        _fill_2(left, right, factors, table)
+    if lanes == 48:
+        _fill_48(left, right, factors, table)
+    elif lanes == 40:
+        _fill_40(left, right, factors, table)
+    elif lanes == 32:
+        _fill_32(left, right, factors, table)
     else:
-        _fill_1(left, right, factors, table)
+        _fill_16(left, right, factors, table)
 
 
 @njit(inline="always")
-def flush_row(sums: int, out: int, lanes: int) -> None:
+def flush_row(sums: int, to: int, lanes: int) -> None:
     """Add a row of sums to float64 numbers, and start it again from 0."""
-    if lanes == PANEL:
-        _flush_3(sums, out)
-    elif lanes == 2 * LANES:
-        _flush_2(sums, out)
+    if lanes == 48:
+        _flush_48(sums, to)
+    elif lanes == 40:
+        _flush_40(sums, to)
+    elif lanes == 32:
+        _flush_32(sums, to)
     else:
-        _flush_1(sums, out)
+        _flush_16(sums, to)
 
 
 @njit(inline="always")
 def move_row(sums: int, weights: int, left: int, moved: int, lanes: int) -> None:
     """Add a row to `moved`, and what it weighs take from `left`; see `_mover`."""
-    if lanes == PANEL:
-        _move_3(sums, weights, left, moved)
-    elif lanes == 2 * LANES:
-        _move_2(sums, weights, left, moved)
+    if lanes == 48:
+        _move_48(sums, weights, left, moved)
+    elif lanes == 40:
+        _move_40(sums, weights, left, moved)
+    elif lanes == 32:
+        _move_32(sums, weights, left, moved)
     else:
-        _move_1(sums, weights, left, moved)
+        _move_16(sums, weights, left, moved)
 
 
 @intrinsic

@@ -22,13 +22,13 @@ from numba import njit, prange
 
 from genialearn._arrays import BoolArray, ByteArray, Float32Array, FloatArray, Int8Array, IntArray
 from genialearn.genotypes._lanes import (
-    LANES,
     PAIRS,
     across,
     aligned_zeros,
     along,
     fill_table,
     flush_row,
+    padded,
     trailing_zeros,
 )
 
@@ -146,7 +146,7 @@ def sum_over_animals(  # noqa: PLR0917 - numba knows no keywords
     squares
         Shape (animal tiles, marker pairs, 16).
     values
-        V with rows for whole tiles, shape (32 animal tiles, a multiple of 16 up to 48 columns).
+        V with rows for whole tiles, shape (32 animal tiles, columns), of which there are 16, 32, 40 or 48.
     by_code
         `COPIES_LESS_ONE` for every animal, shape (4, 32 animal tiles).
     missing
@@ -198,7 +198,7 @@ def sum_over_markers(
     squares
         Shape (animal tiles, marker pairs, 16).
     values
-        U with rows for whole tiles, shape (2 marker pairs, a multiple of 16 up to 48 columns).
+        U with rows for whole tiles, shape (2 marker pairs, columns), of which there are 16, 32, 40 or 48.
     by_code
         Z of each code of each marker, shape (4, 2 marker pairs).
     width
@@ -241,7 +241,7 @@ def tiles_over_animals(  # noqa: PLR0917 - numba knows no keywords
     squares, values, missing, any_missing
         As in `sum_over_animals`, but for any number of columns.
     tiles, columns
-        First and last but one; 16, 32 or 48 columns.
+        First and last but one; 16, 32, 40 or 48 columns.
     out
         Shape (2 marker pairs, columns of V).
     totals
@@ -303,7 +303,7 @@ def tiles_over_markers(  # noqa: PLR0917 - numba knows no keywords
     squares, effects, by_code
         As in `sum_over_markers`, but for any number of columns.
     tiles, columns
-        First and last but one; 16, 32 or 48 columns.
+        First and last but one; 16, 32, 40 or 48 columns.
     tables, sums
         Aligned room, shapes (256, columns) and (32 tiles, columns).
     """
@@ -319,8 +319,7 @@ def tiles_over_markers(  # noqa: PLR0917 - numba knows no keywords
 
 def expand_by_marker(values: FloatArray, n_rows: int) -> Float32Array:
     """Return values (markers or animals, ...) as float32 with zero rows up to whole tiles, columns up to vectors."""
-    n_columns = LANES * -(-values.shape[1] // LANES)
-    out = np.zeros((n_rows, n_columns), dtype=np.float32)
+    out = np.zeros((n_rows, padded(values.shape[1])), dtype=np.float32)
     out[: len(values), : values.shape[1]] = values
     return out
 

@@ -18,8 +18,8 @@ from genialearn.genotypes.matrix import GenotypeMatrix
 WIDTH = 128
 """Markers in a block."""
 
-PAD_COLUMNS = _lanes.LANES
-"""Columns of values of animals or markers come in multiples of this."""
+padded_columns = _lanes.padded
+"""Columns of values of animals or markers, with what they are filled up with."""
 
 _PAIRS = WIDTH // 2
 
@@ -125,7 +125,7 @@ def sums_over_animals(
     squares, missing
         Of the block, as in `MarkerBlocks`.
     values
-        V, shape (32 animal tiles, 16 columns or a multiple).
+        V, shape (32 animal tiles, columns), of which there are as many as `padded_columns` says.
     any_missing
         Whether a dosage is missing.
     out
@@ -162,7 +162,7 @@ def add_effects(  # noqa: PLR0917 - numba knows no keywords
     squares, by_code
         Of the block, as in `MarkerBlocks`.
     effects
-        U, shape (128, 16 columns or a multiple).
+        U, shape (128, columns).
     weights
         D of each column, shape (32 animal tiles, columns).
     left, moved

@@ -12,7 +12,7 @@ import numpy as np
 
 from genialearn._arrays import BoolArray, Float32Array, FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.genotypes.marker_blocks import PAD_COLUMNS, WIDTH, MarkerBlocks, add_effects, sums_over_animals
+from genialearn.genotypes.marker_blocks import WIDTH, MarkerBlocks, add_effects, padded_columns, sums_over_animals
 from genialearn.mixed_models.records import Pattern, patterns, relative_weights
 
 Visit = Callable[[int, FloatArray, Float32Array], None]
@@ -84,8 +84,7 @@ class MarkerSystem:
 
     def padded(self, values: FloatArray) -> Float32Array:
         """Return values (animals, traits) with rows and columns of 0 up to what blocks take."""
-        columns = PAD_COLUMNS * -(-self.n_traits // PAD_COLUMNS)
-        out = np.zeros((self.blocks.shape[0], columns), dtype=np.float32)
+        out = np.zeros((self.blocks.shape[0], padded_columns(self.n_traits)), dtype=np.float32)
         out[: len(values), : values.shape[1]] = values
         return out
 
