@@ -17,6 +17,7 @@ SMALLER = {
     "--animals 3000": "--animals 150",
     "--markers 5000": "--markers 300",
     "--split forward": "--model gblup --split forward",
+    "--split kfold:3": "--split forward",
     "--replicates 3": "--replicates 1 --generations 2 --markers 300 --founders independent",
 }
 

@@ -62,14 +62,15 @@ def peak_of_fit(cohort: Cohort, solver: str, *, folds: np.ndarray | None = None)
 CASES = {
     "one pattern": (900, 2000, 4, 1),
     "many patterns": (700, 1000, 9, 9),
-    "many markers": (500, 20_000, 3, 3),
-    "many animals": (6000, 300, 6, 2),
+    "many markers": (400, 10_000, 3, 3),
+    "many animals": (4000, 300, 6, 2),
 }
+FORMED = {name: CASES[name] for name in ("one pattern", "many patterns")} | {"many markers": (500, 20_000, 3, 3)}
 
 
-@pytest.mark.parametrize("case", [name for name in CASES if name != "many animals"])
+@pytest.mark.parametrize("case", FORMED)
 def test_exact(case: str) -> None:
-    cohort = cohort_of(*CASES[case])
+    cohort = cohort_of(*FORMED[case])
     sizes = Sizes.of(cohort, patterns(cohort))
 
     assert pytest.approx(exact_bytes(sizes), rel=0.2) == peak_of_fit(cohort, "exact")
@@ -84,10 +85,10 @@ def test_iterative(case: str) -> None:
 
 
 def test_out_of_fold() -> None:
-    cohort = cohort_of(6000, 300, 15, 2)
+    cohort = cohort_of(4000, 300, 15, 2)
     sizes = Sizes.of(cohort, patterns(cohort))
 
-    found = peak_of_fit(cohort, "iterative", folds=np.arange(6000) % 10)
+    found = peak_of_fit(cohort, "iterative", folds=np.arange(4000) % 10)
 
     assert pytest.approx(iterative_bytes(sizes, out_of_fold=True), rel=0.2) == found
 
@@ -119,7 +120,7 @@ def test_covariances_and_reliabilities(case: str) -> None:
     assert pytest.approx(expected, rel=0.2) == peaks
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["many patterns", "many animals"])
 def test_with_corrected_heritabilities(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cohort = cohort_of(*CASES[case])
     sizes = Sizes.of(cohort, patterns(cohort))
