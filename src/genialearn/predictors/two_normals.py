@@ -16,7 +16,7 @@ from genialearn.genotypes import products
 from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
 from genialearn.mixed_models.covariances import of_traits
 from genialearn.mixed_models.marker_mixtures import MarkerMixtures, TwoNormals
-from genialearn.mixed_models.memory import PROCESS, Sizes
+from genialearn.mixed_models.memory import Sizes, needed_bytes
 from genialearn.mixed_models.records import relative_weights
 from genialearn.predictors.gblup import GBLUP, within_bounds
 from genialearn.predictors.gblup_multi import refuse_random_effects
@@ -194,8 +194,10 @@ class BSLMM(Estimator):
         refuse_random_effects(cohort, _NAME)
 
     def memory_bytes(self, sizes: Sizes, solver: str) -> int:
-        """Return about how many bytes fitting it needs: records with and without a part, two systems at a time."""
-        return 2 * marker_system_bytes(sizes, 3 * 8) - PROCESS
+        """Return about how many bytes fitting it needs: GBLUP, or after it a system and genotypes without a part."""
+        part = sizes.n_animals * sizes.n_markers // 4
+        gblup = needed_bytes(sizes, solver if self.solver == "auto" else self.solver)
+        return max(gblup, marker_system_bytes(sizes, 3 * 8) + part)
 
     def breeding_values(self, cohort: Cohort) -> FloatArray:
         """Return means of breeding values in the units of the records, shape (animals, traits)."""
