@@ -4,8 +4,8 @@
     python benchmarks/hybrid_scale.py herd
 
 With `--true-covariances` GBLUP gets those that the herd was made with: the hybrid takes as long, and the time of their
-estimation is saved. With `--first-tolerance 1e-4` GBLUP ends at a larger residual than 1e-6, where only what the hybrid adds
-is of interest: it begins with less, and so takes no shorter.
+estimation is saved. With `--first-tolerance 1e-4` GBLUP ends at a larger residual than 1e-6, where only what the hybrid
+adds is of interest: it begins with less, and so takes no shorter.
 
 Printed: seconds of reading, of multi-trait GBLUP (variances,
 covariances, breeding values), of what the hybrid adds to it, of predicting everybody, and the peak memory. The floor of

@@ -13,12 +13,16 @@ its difference to either GBLUP, with the standard error of folds that share trai
 Mach Learn 52:239); on how many traits the difference is above or below 0 by more than twice that; the slope b1;
 seconds of a seed. Then r by trait, mean of folds and seeds. At last r of each set and model, their mean over sets, and
 where there is a stack, its difference to the best other model of each set with its standard error.
+
+With `--published FILE`, the table `results_summary.csv` of EasyGeSe (Zenodo 15348871): r that it
+has for traits of the same name of the same species beside ours. Folds, animals and markers aren't the same.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +36,17 @@ MODELS = ("gblup", "gblup-multi", "hybrid", "network", "network-residual", "dlgb
 """What is run unless models are named."""
 
 STACK = "super-learner"
+
+PUBLISHED = {
+    "GBLUP": "gblup",
+    "BayesC": "bayesc",
+    "RKHS": "rkhs",
+    "RF": "random-forest",
+    "LightGBM": "lightgbm",
+    "XGBoost": "xgboost",
+}
+"""Methods of published tables, and what is nearest to each here: trees of ours see other features."""
+
 FOLDS = 5
 
 
@@ -49,6 +64,10 @@ class DataSet:
         Formula of fixed effects, whose columns are in the same table.
     left_out
         Columns that aren't traits.
+    species
+        What published tables call it.
+    published_as
+        What they call a trait that has another name here.
     """
 
     prefix: str
@@ -56,6 +75,8 @@ class DataSet:
     traits: tuple[str, ...] = ()
     fixed: str = ""
     left_out: tuple[str, ...] = ()
+    species: str = ""
+    published_as: Mapping[str, str] = field(default_factory=dict)
 
 
 SETS = {
@@ -77,9 +98,9 @@ SETS = {
         "C(GENDER)",
     ),
     "soynam": DataSet("geno", "pheno.tsv", ("height", "R8", "lodging", "yield", "protein", "oil", "size")),
-    "rice44k_hdra": DataSet("geno", "pheno.tsv", left_out=("NSFTV.ID",)),
+    "rice44k_hdra": DataSet("geno", "pheno.tsv", left_out=("NSFTV.ID",), species="rice"),
     "wheat_htp": DataSet("geno", "pheno.tsv", ("GY_E1", "GY_E2", "GY_E3", "GY_E4")),
-    "pine_loblolly": DataSet("geno", "pheno.tsv", ("DBH_Adj",)),
+    "pine_loblolly": DataSet("geno", "pheno.tsv", ("DBH_Adj",), species="pine", published_as={"DBH_Adj": "DBH"}),
     "pig_msuprp": DataSet("geno", "pheno.tsv", ("ph_24h", "temp_24h", "driploss", "car_wt"), "C(sex)"),
 }
 
@@ -94,6 +115,8 @@ def main() -> None:
         print(f"\n## {name}: {folds['trait'].nunique()} traits, {len(runs)} seeds\n")
         print(summary(folds, costs.groupby("model")["wall_s"].sum() / len(runs)))
         print(traits(folds))
+        if arguments.published and SETS[name].species:
+            print(beside_published(folds, SETS[name], pd.read_csv(arguments.published)))
         of_sets[name] = folds
     print(sets(of_sets))
 
@@ -179,6 +202,29 @@ def traits(folds: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
+def beside_published(folds: pd.DataFrame, data: DataSet, table: pd.DataFrame) -> str:
+    """Return r as "ours / published" of each trait and method that are in both, as markdown."""
+    table = table[table["species"] == data.species]
+    found = {(_plain(trait), model): r for trait, model, r in table[["trait", "model", "correlation_mean"]].to_numpy()}
+    ours = folds.groupby(["trait", "model"])["r"].mean()
+    methods = {method: model for method, model in PUBLISHED.items() if model in set(folds["model"])}
+    names = {str(trait): _plain(data.published_as.get(str(trait), str(trait))) for trait in folds["trait"].unique()}
+    lines = ["| ours / published | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
+    for trait, published in names.items():
+        if any((published, method) in found for method in methods):
+            cells = [
+                f"{ours[trait, model]:.3f} / {found[published, method]:.3f}" if (published, method) in found else ""
+                for method, model in methods.items()
+            ]
+            lines.append(f"| {trait} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(trait: str) -> str:
+    """Return a name without what tables write differently."""
+    return "".join(letter for letter in trait.lower() if letter.isalnum())
+
+
 def ordered(wide: pd.DataFrame) -> list[str]:
     """Return the models of some columns in the order of the catalogue, those with settings behind their plain form."""
     names = list(CATALOGUE)
@@ -211,6 +257,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", action="append")
     parser.add_argument("--budget", type=float, help="minutes that a model may take on a fold")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--published", type=Path, help="results_summary.csv of EasyGeSe")
     return parser.parse_args()
 
 
