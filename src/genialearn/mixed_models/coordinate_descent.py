@@ -169,6 +169,4 @@ class ElasticNetPath:
         """Return weighted residuals of the best fixed effects beside fitted values, padded; and keep their means."""
         system = self.system
         adjusted, self.means = system.without_fixed_effects(fitted)
-        return system.padded(
-            np.column_stack([system.weighted_residuals(trait, y, fitted) for trait, y in enumerate(adjusted)])
-        )
+        return system.weighted_residuals(adjusted, fitted)

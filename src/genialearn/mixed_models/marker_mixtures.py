@@ -189,7 +189,7 @@ class MarkerMixtures:
         """Visit every marker once, and return by how much that moved Z u, relative to its size, shape (traits,)."""
         system, before = self.system, self._values.copy()
         adjusted, self.means = system.without_fixed_effects(self._values)
-        left = np.column_stack([system.weighted_residuals(t, y, self._values) for t, y in enumerate(adjusted)])
+        left = system.weighted_residuals(adjusted, self._values)
 
         def visit(block: int, sums: FloatArray, changes: Float32Array) -> None:
             _update_block(
@@ -207,6 +207,6 @@ class MarkerMixtures:
                 changes,
             )
 
-        system.sweep(visit, system.padded(left), self._values)
+        system.sweep(visit, left, self._values)
         moved, size = (np.linalg.norm(v[:, : system.n_traits], axis=0) for v in (self._values - before, self._values))
         return np.asarray(np.divide(moved, size, out=np.zeros_like(moved), where=size > 0))

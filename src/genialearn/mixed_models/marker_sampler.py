@@ -318,9 +318,7 @@ class _State:
         sampler, rng = self._sampler, self._rng
         shape = self.effects.shape
         adjusted, means = self._without_fixed_effects()
-        left = sampler.padded(
-            np.column_stack([sampler.weighted_residuals(t, y, self.values) for t, y in enumerate(adjusted)])
-        )
+        left = sampler.weighted_residuals(adjusted, self.values)
         self.sweep(left, rng.standard_normal(shape), rng.random(shape))
         for trait, pattern in sampler.enumerated():
             if sampler.units[trait] > 0:

@@ -6,7 +6,7 @@ sweep reads each block of markers twice for all traits together (`marker_blocks`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -128,20 +128,21 @@ class MarkerSystem:
             means[trait] = np.average(part, weights=pattern.root_weights**2)
         return adjusted, means
 
-    def weighted_residuals(self, trait: int, adjusted: FloatArray, fitted: FloatArray) -> FloatArray:
-        """Return sums of an animal's weighted residuals, shape (animals,).
+    def weighted_residuals(self, adjusted: Sequence[FloatArray], fitted: FloatArray) -> Float32Array:
+        """Return D e, sums of an animal's weighted residuals, padded, shape (animals, columns).
 
         Parameters
         ----------
-        trait
-            Its place.
         adjusted
-            Records without their fixed part, shape (records,).
+            Records of each trait without their fixed part, shape (records,).
         fitted
             Z u, shape (animals, traits).
         """
-        pattern = self.patterns[trait]
-        return self.sums(pattern, pattern.root_weights**2 * (adjusted - fitted[pattern.animals, trait]))
+        columns = [
+            self.sums(pattern, pattern.root_weights**2 * (y - fitted[pattern.animals, trait]))
+            for (trait, pattern), y in zip(self.enumerated(), adjusted, strict=True)
+        ]
+        return self.padded(np.column_stack(columns))
 
 
 def _standardised(pattern: Pattern, y: FloatArray) -> tuple[float, FloatArray]:
