@@ -3,8 +3,9 @@
     python benchmarks/real_data.py DATA --out runs/real --set mice_hs --set wheat_htp --seed 1 --seed 2 --seed 3
 
 DATA holds folders with PLINK filesets and tables of phenotypes, as `SETS` names them. Each seed is a comparison of its
-own, 5-fold, with other folds and other random numbers of the models; a comparison that was interrupted goes on, and one
-that is there isn't repeated.
+own, 5-fold, with other folds and other random numbers of the models. A comparison that was interrupted goes on. Models
+that a set's folder of that seed has results of aren't run again, and those that come later are compared in a folder
+of their own on the same folds: what was measured in parts is printed as one.
 
 With `--model all --seed 1 ... --seed 10` it is every model in ten repeats of 5 folds.
 
@@ -21,15 +22,17 @@ has for traits of the same name of the same species beside ours. Folds, animals 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from genialearn.cohorts import CohortFiles
-from genialearn.experiments import compare, plan_comparison
+from genialearn.experiments import Plan, compare, plan_comparison
 from genialearn.predictors import CATALOGUE
 
 MODELS = ("gblup", "gblup-multi", "hybrid", "network", "network-residual", "dlgblup", "deepgblup", "lightgbm")
@@ -109,11 +112,11 @@ def main() -> None:
     arguments = parse()
     of_sets = {}
     for name in arguments.set or list(SETS):
-        runs = [run_of(arguments, name, seed) for seed in arguments.seed or [1, 2, 3]]
-        folds = pd.concat([by_fold(run, seed) for seed, run in enumerate(runs)])
-        costs = pd.concat([pd.read_table(run / "costs.tsv") for run in runs])
+        runs = [results(arguments, name, seed) for seed in arguments.seed or [1, 2, 3]]
+        folds = pd.concat(scores for scores, _ in runs)
+        seconds = pd.concat([costs for _, costs in runs], axis=1).mean(axis=1)
         print(f"\n## {name}: {folds['trait'].nunique()} traits, {len(runs)} seeds\n")
-        print(summary(folds, costs.groupby("model")["wall_s"].sum() / len(runs)))
+        print(summary(folds, seconds))
         print(traits(folds))
         if arguments.published and SETS[name].species:
             print(beside_published(folds, SETS[name], pd.read_csv(arguments.published)))
@@ -121,23 +124,44 @@ def main() -> None:
     print(sets(of_sets))
 
 
-def run_of(arguments: argparse.Namespace, name: str, seed: int) -> Path:
-    """Return the folder of one comparison; it is made where it isn't there."""
-    run: Path = arguments.out / f"{name}-{seed}"
-    if not (run / "scores.tsv").exists():
-        cohort = cohort_files(arguments.data / name, SETS[name], arguments.out / f"cohort-{name}")
-        models = arguments.model or [model for model in MODELS if not (model == "gblup-multi" and one_trait(name))]
-        split = f"kfold:{FOLDS}"
-        plan = plan_comparison(
+def results(arguments: argparse.Namespace, name: str, seed: int) -> tuple[pd.DataFrame, pd.Series[float]]:
+    """Compare the models that there are no results of; return r and b1 by fold, and seconds of each model."""
+    folder: Path = arguments.out / f"{name}-{seed}"
+    cohort = cohort_files(arguments.data / name, SETS[name], arguments.out / f"cohort-{name}")
+    wanted = arguments.model or [model for model in MODELS if not (model == "gblup-multi" and one_trait(name))]
+
+    def planned(models: list[str]) -> Plan:
+        return plan_comparison(
             cohort,
             models=models,
-            split=split,
+            split=f"kfold:{FOLDS}",
             seed=seed,
             threads=arguments.threads,
             budget_minutes=arguments.budget,
         )
-        compare(plan, run)
-    return run
+
+    wanted = list(planned(wanted).models)  # "all" is what the cohort can take
+    missing = [model for model in wanted if not any(model in models_of(run) for run in finished(folder))]
+    if missing:
+        compare(planned(missing), folder / missing[0].replace(":", "-"))
+    runs = finished(folder)
+    scores = pd.concat([by_fold(run, seed) for run in runs]).drop_duplicates(["split", "trait", "model"])
+    costs = pd.concat([pd.read_table(run / "costs.tsv") for run in runs]).drop_duplicates(["split", "stage", "model"])
+    return scores[scores["model"].isin(wanted)], costs.groupby("model")["wall_s"].sum()
+
+
+def finished(folder: Path) -> list[Path]:
+    """Return the comparisons of a set and seed that came to their end, in the order of their names."""
+    return sorted(run.parent for run in folder.glob("*/run.json") if content_of(run.parent)["status"] == "finished")
+
+
+def models_of(run: Path) -> list[str]:
+    """Return what a comparison was of, with models that failed."""
+    return list(content_of(run)["settings"]["models"])
+
+
+def content_of(run: Path) -> dict[str, Any]:
+    return dict(json.loads((run / "run.json").read_text()))
 
 
 def one_trait(name: str) -> bool:

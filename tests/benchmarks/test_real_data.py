@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import argparse
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
-from real_data import SETS, beside_published, mean_and_error
+import real_data
+from real_data import SETS, beside_published, mean_and_error, results
 
 
 def folds() -> pd.DataFrame:
@@ -41,3 +47,45 @@ def test_standard_errors_know_that_folds_share_training_animals() -> None:
 
     assert mean == pytest.approx(values.mean())
     assert error == pytest.approx(np.sqrt(0.35 * values.var(ddof=1)))
+
+
+def write_run(folder: Path, r_of: dict[str, float], failed: str = "") -> None:
+    """Write what is read of a comparison of some models with one trait and fold, and of models without scores."""
+    folder.mkdir(parents=True)
+    models = [*r_of, *failed.split()]
+    (folder / "run.json").write_text(json.dumps({"status": "finished", "settings": {"models": models}}))
+    scores = [("fold1", "yield", model, metric, r) for model, r in r_of.items() for metric in ("r", "b1")]
+    columns = ["split", "trait", "model", "metric", "estimate"]
+    pd.DataFrame(scores, columns=columns).to_csv(folder / "scores.tsv", sep="\t", index=False)
+    costs = [(model, "fold1", stage, 2.0) for model in r_of for stage in ("fit", "predict")]
+    pd.DataFrame(costs, columns=["model", "split", "stage", "wall_s"]).to_csv(
+        folder / "costs.tsv", sep="\t", index=False
+    )
+
+
+def test_only_models_without_results_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither those that failed before; and what earlier comparisons found stands beside what is new."""
+    write_run(tmp_path / "pine-1" / "gblup", {"gblup": 0.2, "hybrid": 0.25}, failed="network")
+    compared = []
+
+    def plan_comparison(cohort: object, models: list[str], **_: object) -> SimpleNamespace:
+        return SimpleNamespace(models=list(dict.fromkeys(["gblup", *models])))
+
+    def compare(plan: SimpleNamespace, folder: Path) -> None:
+        compared.append(plan.models)
+        write_run(folder, {"gblup": 0.2, "rkhs:bandwidths=[1]": 0.3})
+
+    monkeypatch.setattr(real_data, "cohort_files", lambda *_: None)
+    monkeypatch.setattr(real_data, "plan_comparison", plan_comparison)
+    monkeypatch.setattr(real_data, "compare", compare)
+    monkeypatch.setitem(SETS, "pine", SETS["pine_loblolly"])
+    wanted = argparse.Namespace(
+        out=tmp_path, data=tmp_path, model=["hybrid", "network", "rkhs:bandwidths=[1]"], threads=1, budget=None
+    )
+
+    for _ in range(2):
+        folds, seconds = results(wanted, "pine", 1)
+
+        assert compared == [["gblup", "rkhs:bandwidths=[1]"]]
+        assert folds.set_index("model")["r"].to_dict() == {"gblup": 0.2, "hybrid": 0.25, "rkhs:bandwidths=[1]": 0.3}
+        assert (seconds == 4).all()

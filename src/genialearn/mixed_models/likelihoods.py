@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -50,6 +51,13 @@ class StochasticLikelihood:
 
     def trace(self, function: Callable[[FloatArray], FloatArray]) -> float:
         """Return the average of the quadratures of a function, each scaled to the known dimension of the contrasts."""
+        nodes, weights = self._probes
+        share = float(weights @ function(nodes))
+        return (self.n_contrasts - len(self.known)) * share + float(np.sum(function(self.known)))
+
+    @cached_property
+    def _probes(self) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights of all probes one after the other; each probe counts as much, all together 1."""
         useful = [probe for probe in self.probes if np.sum(probe.weights) > 0]  # some may lie within fixed effects
-        shares = [np.sum(probe.weights * function(probe.nodes)) / np.sum(probe.weights) for probe in useful]
-        return (self.n_contrasts - len(self.known)) * float(np.mean(shares)) + float(np.sum(function(self.known)))
+        weights = [probe.weights / np.sum(probe.weights) / len(useful) for probe in useful]
+        return np.concatenate([probe.nodes for probe in useful]), np.concatenate(weights)
