@@ -65,6 +65,26 @@ class TestDesign:
 
         np.testing.assert_array_equal(expected, design("herd + age", EFFECTS.iloc[[3, 0, 1]]).dense())
 
+    @pytest.mark.parametrize("formula", ["1", "herd + age"])
+    def test_what_was_asked_before_is_remembered_and_nothing_else(self, formula: str) -> None:
+        before = design(formula, EFFECTS)
+        copied, fewer = EFFECTS.copy(), EFFECTS.iloc[:3]
+        others = EFFECTS.assign(herd=["B", "B", "A", "C"], age=["2", "2.5", "3", "4"])
+
+        assert before is design(formula, copied)
+        assert design(formula, fewer).matrix.shape[0] == 3
+        np.testing.assert_array_equal(design("herd + age", others).dense()[:, 3], [2, 2.5, 3, 4])
+        np.testing.assert_array_equal(design("herd + age", others).dense()[:, 1], [1, 1, 0, 0])
+
+    def test_of_many_records_it_is_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        remembered = design("herd + age", EFFECTS)
+        monkeypatch.setattr("genialearn.records.effects._FEW_RECORDS", 3)
+        anew = design("herd + age", EFFECTS)
+
+        assert anew is not remembered
+        assert anew.names == remembered.names
+        np.testing.assert_array_equal(anew.dense(), remembered.dense())
+
     def test_ten_thousand_groups_fit_in_little_memory(self) -> None:
         effects = pd.DataFrame({"herd_year": [f"H{row % 10_000}" for row in range(20_000)]}, dtype="str")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from genialearn.errors import examples, nearest_advice
 from genialearn.records import tables
 from genialearn.records.formulas import Formula, first_line, read_formula, refused
 from genialearn.records.traits import RecordTable
+
+_FEW_RECORDS, _REMEMBERED = 20_000, 100
+"""Records up to which designs are remembered, and how many: folds and models ask for the same ones again and again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,28 +48,51 @@ def design(formula: str, effects: pd.DataFrame) -> Design:
     Raises
     ------
     SettingError
-        Where the formula can't be read or computed, or gives infinite values.
+        Where the formula can't be read or computed, names a column that isn't there, or gives infinite values.
     """
     if not formula.strip():
         return Design(sparse.csc_matrix(np.ones((len(effects), 1))), ("Intercept",))
+    read = read_formula(formula)
+    for name in sorted(read.columns):
+        _check_present(read, name, effects)
+    texts = effects[sorted(read.columns)]
+    if len(texts) > _FEW_RECORDS:
+        return _evaluated(read, texts)
+    return _remembered(_Question(formula, len(texts), tuple(tuple(texts[name]) for name in texts), texts))
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What a formula is to be evaluated on: equal texts are the same question."""
+
+    formula: str
+    n_records: int
+    content: tuple[tuple[str, ...], ...]
+    texts: pd.DataFrame = field(compare=False)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered(question: _Question) -> Design:
+    return _evaluated(read_formula(question.formula), question.texts)
+
+
+def _evaluated(formula: Formula, texts: pd.DataFrame) -> Design:
     import formulaic
 
-    read = read_formula(formula)
     try:
         with np.errstate(all="ignore"):
             matrix = formulaic.model_matrix(
-                read.terms, _typed(read, effects), context={}, output="sparse", na_action="raise"
+                formula.terms, _typed(formula, texts), context={}, output="sparse", na_action="raise"
             )
     except Exception as error:  # formulaic raises whatever the evaluated formula raises
-        raise refused(formula, found=first_line(error)) from error
+        raise refused(formula.text, found=first_line(error)) from error
     if not np.isfinite(matrix.data).all():
-        raise refused(formula, expected="finite values", found="infinite ones, as of the logarithm of 0")
+        raise refused(formula.text, expected="finite values", found="infinite ones, as of the logarithm of 0")
     return Design(sparse.csc_matrix(matrix), tuple(matrix.model_spec.column_names))
 
 
-def _typed(formula: Formula, effects: pd.DataFrame) -> pd.DataFrame:
+def _typed(formula: Formula, texts: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that the formula needs: numbers as such, unless they are names within C(...)."""
-    texts = effects[sorted(formula.columns)]
     values = {name: tables.as_numbers(texts[name]) for name in formula.columns - formula.grouped}
     return texts.assign(**{name: column for name, column in values.items() if not np.isnan(column).any()})
 

@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from genialearn.errors import SettingError
@@ -47,6 +48,7 @@ class Formula:
     grouped: frozenset[str]
 
 
+@lru_cache(maxsize=100)
 def read_formula(text: str) -> Formula:
     """Return the formula that a text is.
 
