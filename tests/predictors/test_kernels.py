@@ -25,10 +25,11 @@ from genialearn.cohorts import Cohort
 from genialearn.contracts import Predictor
 from genialearn.errors import AlignmentError, NotFittedError, SettingError
 from genialearn.genotypes import dosages
+from genialearn.predictors import kernels
 from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.kernels import RKHS, ArcCosineBLUP, KernelBLUP, RandomFeatures
 from genialearn.relationships import GenomicScale
-from genialearn.relationships.nonlinear import ArcCosine, Gaussian, Kernel
+from genialearn.relationships.nonlinear import ArcCosine, FormedKernel, Gaussian, Kernel
 from messages import exactly
 
 MILK, MASTITIS = 0, 4
@@ -43,6 +44,12 @@ def train() -> Cohort:
 
 def the_others() -> Cohort:
     return with_trait_columns(family_cohort(130, 150, seed=3).select(slice(100, 130)), [0, 1, MASTITIS])
+
+
+@pytest.fixture(autouse=True)
+def _features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the iterative solver take random features, as it does where there are many animals."""
+    monkeypatch.setattr(kernels, "_MOST_FORMED", 0)
 
 
 @cache
@@ -174,6 +181,53 @@ class TestManners:
         one, other = (MODELS[name](solver=solver, n_features=128).fit(train()).predict(the_others()) for _ in range(2))
 
         assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("name", MODELS)
+class TestFormedInFloat32:
+    """What the iterative solver works with up to some number of animals."""
+
+    @pytest.fixture(autouse=True)
+    def _formed(self, _features: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kernels, "_MOST_FORMED", 100)
+        monkeypatch.setattr(kernels, "_ROWS", 32)
+
+    def test_predictions_are_the_exact_ones(self, name: str) -> None:
+        settings: dict[str, Any] = {**ALONE[name], "heritability": [0.3, 0.5, 0.4]}
+        exact = MODELS[name](**settings, solver="exact").fit(train())
+        formed = MODELS[name](**settings, solver="iterative").fit(train())
+        units = np.nanstd(train().records.values, axis=0)
+
+        assert exact.kernel_ == formed.kernel_
+        for cohort in (train(), the_others()):
+            np.testing.assert_allclose(formed.predict(cohort) / units, exact.predict(cohort) / units, atol=2e-5)
+
+    def test_variances_are_about_the_exact_ones(self, name: str) -> None:
+        exact = MODELS[name](**ALONE[name], solver="exact").fit(train())
+        formed = MODELS[name](**ALONE[name], solver="iterative").fit(train())
+
+        np.testing.assert_allclose(exact.heritability_, formed.heritability_, atol=0.1)
+
+    def test_one_animal_more_and_features_take_its_place(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        formed = MODELS[name](**ALONE[name], heritability=0.4, solver="iterative").fit(train()).predict(the_others())
+        monkeypatch.setattr(kernels, "_MOST_FORMED", 99)
+        features = MODELS[name](**ALONE[name], heritability=0.4, solver="iterative").fit(train()).predict(the_others())
+
+        assert np.abs(formed - features).max() > 1e-4
+
+
+def test_centred_covariances_sum_to_zero() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.standard_normal((300, 40)) + 3
+    given = values @ values.T
+    kernel = FormedKernel(given.astype(np.float32))
+    means, unit = kernel.centre()
+    centring = np.eye(300) - 1 / 300
+    expected = centring @ given @ centring
+
+    assert pytest.approx(np.mean(np.diagonal(expected)), rel=1e-5) == unit
+    np.testing.assert_allclose(kernel.matrix, expected / unit, atol=1e-4)
+    np.testing.assert_allclose(means, given.mean(axis=1) - given.mean() / 2, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -24,8 +24,10 @@ from genialearn.relationships import GenomicScale
 from genialearn.relationships.nonlinear import (
     ArcCosine,
     FeatureKernel,
+    FormedKernel,
     Gaussian,
     Kernel,
+    float32_inner_products,
     inner_products,
     random_projections,
     squared_lengths,
@@ -36,6 +38,13 @@ _ALIKE = 1e-12
 
 _SAMPLED = 1000
 """Animals among whom the median distance is taken, where there are more."""
+
+
+_MOST_FORMED = 25_000
+"""Animals up to which the iterative solver has the matrix of animals by animals, in float32: 2.5 GB."""
+
+_ROWS = 256
+"""Animals whose covariances are made from inner products at one time."""
 
 
 class KernelBLUP(SingleTraitBLUP):
@@ -67,6 +76,8 @@ class KernelBLUP(SingleTraitBLUP):
         progress("relationships", 0.0)
         if self.solver_ == "exact":
             return self._fit_exactly(cohort, given, progress)
+        if len(cohort) <= _MOST_FORMED:
+            return self._fit_formed(cohort, given, progress)
         return self._fit_features(cohort, given, progress)
 
     @abstractmethod
@@ -103,11 +114,33 @@ class KernelBLUP(SingleTraitBLUP):
         )
         return fits
 
+    def _sampled_distance(self, cohort: Cohort, rng: np.random.Generator) -> float:
+        few = np.sort(rng.permutation(len(cohort))[:_SAMPLED])
+        return _median_distance(self.scale_.relationships(cohort.genotypes.select(animals=few)))
+
+    def _fit_formed(self, cohort: Cohort, given: list[float | None], progress: Progress) -> TraitFits:
+        inner = float32_inner_products(cohort.genotypes, self.scale_.frequencies)
+        inner /= np.float32(self.scale_.divisor)
+        own = np.diagonal(inner).astype(np.float64)
+        kernel = self._kernels(lambda: self._sampled_distance(cohort, np.random.default_rng([self.seed, 2])))[0]
+        for start in range(0, len(own), _ROWS):
+            rows = slice(start, start + _ROWS)
+            inner[:, rows] = kernel.of(inner[:, rows].T.astype(np.float64), own[rows], own).T
+        formed = FormedKernel(inner)
+        means, unit = formed.centre()
+        if not unit > _ALIKE:
+            raise _alike()
+        fits = self._solve(cohort, formed, given, progress)
+        self.kernel_ = [kernel.name] * len(given)
+        dual, only = dual_coefficients(fits), np.zeros(len(given), dtype=np.intp)
+        self._values = _ExactValues(
+            self.scale_, cohort.genotypes, own, [kernel], [unit], only, dual, shift=means @ dual / unit
+        )
+        return fits
+
     def _fit_features(self, cohort: Cohort, given: list[float | None], progress: Progress) -> TraitFits:
         rng = np.random.default_rng([self.seed, 2])
-        few = np.sort(rng.permutation(len(cohort))[:_SAMPLED])
-        sampled = cohort.genotypes.select(animals=few)
-        kernel = self._kernels(lambda: _median_distance(self.scale_.relationships(sampled)))[0]
+        kernel = self._kernels(lambda: self._sampled_distance(cohort, rng))[0]
         phases = rng.uniform(0, 2 * np.pi, self.n_features).astype(np.float32)
         drawn, features = RandomFeatures.of(self.scale_, kernel, phases, self.seed, cohort.genotypes)
         operator = FeatureKernel(features)
@@ -122,6 +155,8 @@ class KernelBLUP(SingleTraitBLUP):
         if (solver if self.solver == "auto" else self.solver) == "exact":
             one = needed_bytes(sizes, "exact")
             return PROCESS + len(self._kernels(lambda: 1.0)) * (one - PROCESS)
+        if n <= _MOST_FORMED:
+            return needed_bytes(sizes, "iterative") + 4 * n * n + 3 * 8 * n * _AT_ONCE
         features = 4 * n * self.n_features
         return needed_bytes(sizes, "iterative") - n * p // 4 + 3 * features + 4 * BLOCK_WIDTH * self.n_features
 
@@ -151,6 +186,7 @@ class _ExactValues:
     units: list[float]
     chosen: IntArray
     dual: FloatArray
+    shift: FloatArray | float = 0.0
 
     def of(self, genotypes: GenotypeMatrix) -> FloatArray:
         inner = inner_products(genotypes, self.training, self.scale.frequencies) / self.scale.divisor
@@ -160,7 +196,7 @@ class _ExactValues:
             covariances = self.kernels[place].of(inner, lengths, self.own) / self.units[place]
             traits = self.chosen == place
             out[:, traits] = covariances @ self.dual[:, traits]
-        return out
+        return out - self.shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,15 +320,15 @@ def _alike() -> AlignmentError:
 class RKHS(KernelBLUP):
     """Reproducing kernel Hilbert spaces regression on Gaussian kernels of squared marker distances.
 
-    Where matrices of animals by animals can be had, each trait takes the one bandwidth of the highest restricted
-    likelihood, or the average of all kernels; else random Fourier features of all bandwidths together.
+    By the exact solver each trait takes the one bandwidth of the highest restricted likelihood, or the average of all
+    kernels; by the iterative one always that average, of more than 25,000 animals through random Fourier features.
 
     Parameters
     ----------
     bandwidths
         theta in exp(-theta d / median d).
     n_features
-        Random features of the iterative solver.
+        Random features of more than 25,000 animals.
     heritability, solver, seed
         As in `SingleTraitBLUP`.
 
@@ -332,15 +368,15 @@ class RKHS(KernelBLUP):
 class ArcCosineBLUP(KernelBLUP):
     """Regression on arc-cosine kernels: networks with infinitely many rectified units in each layer.
 
-    Where matrices of animals by animals can be had, each trait takes the number of layers of the highest restricted
-    likelihood; else random rectified features of one layer.
+    By the exact solver each trait takes the number of layers of the highest restricted likelihood; by the iterative one
+    it is always one, of more than 25,000 animals through random rectified features.
 
     Parameters
     ----------
     most_layers
         Up to how many are tried.
     n_features
-        Random features of the iterative solver.
+        Random features of more than 25,000 animals.
     heritability, solver, seed
         As in `SingleTraitBLUP`.
 

@@ -174,6 +174,50 @@ def random_projections(
 
 
 @dataclass(frozen=True, eq=False)
+class FormedKernel:
+    """Covariances of animals too many for float64.
+
+    Parameters
+    ----------
+    matrix
+        Symmetric, float32, shape (animals, animals).
+    """
+
+    matrix: Float32Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(animals, animals)."""
+        return len(self.matrix), len(self.matrix)
+
+    def centre(self) -> tuple[FloatArray, float]:
+        """Make rows and columns sum to 0 and the mean diagonal 1, in place.
+
+        Returns
+        -------
+        means, unit
+            Of each row before, less half of that of all elements, shape (animals,), and what elements were divided by:
+            the variance among these animals of values with these covariances.
+        """
+        rows = self.matrix.mean(axis=1, dtype=np.float64)
+        unit = float(self.diagonal().mean() - rows.mean())
+        means = rows - rows.mean() / 2
+        if unit > 0:
+            for start in range(0, len(rows), _WIDTH):
+                some = slice(start, start + _WIDTH)
+                self.matrix[:, some] = (self.matrix[:, some] - means[:, None] - means[some]) / unit
+        return means, unit
+
+    def matmat(self, values: FloatArray) -> FloatArray:
+        """Return the product with values (animals, columns)."""
+        return np.asarray(self.matrix @ values.astype(np.float32), dtype=np.float64)
+
+    def diagonal(self) -> FloatArray:
+        """Return the diagonal, shape (animals,)."""
+        return np.diagonal(self.matrix).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
 class FeatureKernel:
     """F F' as an operator that is never formed.
 
