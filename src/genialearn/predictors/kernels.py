@@ -39,7 +39,6 @@ _ALIKE = 1e-12
 _SAMPLED = 1000
 """Animals among whom the median distance is taken, where there are more."""
 
-
 _MOST_FORMED = 25_000
 """Animals up to which the iterative solver has the matrix of animals by animals, in float32: 2.5 GB."""
 

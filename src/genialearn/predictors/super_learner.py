@@ -26,8 +26,14 @@ from genialearn.validation.splits import blocks
 
 Members = Sequence[str] | Mapping[str, Mapping[str, Any]]
 
-_USUAL = ("gblup-multi", "rkhs", "lightgbm", "bayesr")
-"""Members unless others are given: one of each kind; which are best together hasn't been measured."""
+_USUAL: dict[str, dict[str, Any]] = {
+    "gblup-multi": {},
+    "rkhs": {},
+    "lightgbm": {},
+    "bayesr": {"sweeps": 600, "burn_in": 200},
+}
+"""Members unless others are given: one of each kind; which are best together hasn't been measured. Chains of `bayesr`
+are as long as predictions need, not as variances do: on wheat r is that of 1,500 sweeps."""
 
 _JOINT = {"gblup-multi", "bayesr"}
 """Those that don't take random effects beside breeding values."""
@@ -56,8 +62,8 @@ class SuperLearner(Estimator):
     ----------
     members
         Names of models in the catalogue, or their settings by name: {"lightgbm": {"leaves": 8}, "network": {}}; None:
-        gblup-multi (of several traits), rkhs, lightgbm and (of up to 5,000 animals) bayesr, but neither the first nor
-        the last where there are random effects beside breeding values.
+        gblup-multi (of several traits), rkhs, lightgbm and (of up to 5,000 animals) bayesr of 600 sweeps, but neither
+        the first nor the last where there are random effects beside breeding values.
     heritability, relationships, solver
         Of the GBLUP, as in `GBLUP`.
     folds
@@ -192,16 +198,16 @@ def _by_name(members: Members) -> dict[str, Mapping[str, Any]]:
     return {name: {} for name in names}
 
 
-def _usual(cohort: Cohort | None) -> list[str]:
+def _usual(cohort: Cohort | None) -> Members:
     """Return the members by default, those that fit a cohort where there is one."""
     if cohort is None:
-        return list(_USUAL)
+        return _USUAL
     unfit = {"gblup-multi"} if len(cohort.traits) == 1 else set()
     if len(cohort) > _FEW:
         unfit |= {"bayesr"}
     if any(trait.random for trait in cohort.traits):
         unfit |= _JOINT
-    return [name for name in _USUAL if name not in unfit]
+    return {name: settings for name, settings in _USUAL.items() if name not in unfit}
 
 
 def _combined(shares: FloatArray, changes: FloatArray) -> FloatArray:

@@ -15,8 +15,9 @@ from genialearn.records import tables
 from genialearn.records.formulas import Formula, first_line, read_formula, refused
 from genialearn.records.traits import RecordTable
 
-_FEW_RECORDS, _REMEMBERED = 20_000, 100
-"""Records up to which designs are remembered, and how many: folds and models ask for the same ones again and again."""
+_FEW_RECORDS, _REMEMBERED = 5_000, 64
+"""Records up to which designs are remembered, and how many, 50 MB at most: folds and models ask for the same ones again
+and again."""
 
 
 @dataclass(frozen=True, eq=False)
