@@ -25,7 +25,8 @@ def main() -> None:
     if arguments.threads:
         numba.set_num_threads(arguments.threads)
     sampler, seconds = set_up(arguments)
-    state = _State(sampler, BAYES_R.few, np.random.default_rng(1))
+    start = BAYES_R.many if arguments.many else BAYES_R.few
+    state = _State(sampler, start, np.random.default_rng(1))
     times = []
     for sweep in range(arguments.sweeps + WARM):
         started = time.perf_counter()
@@ -64,6 +65,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--markers", type=int, default=10_000)
     parser.add_argument("--traits", type=int, default=10)
     parser.add_argument("--sweeps", type=int, default=30)
+    parser.add_argument("--many", action="store_true", help="begin with many effects that aren't 0")
     parser.add_argument("--threads", type=int, default=0)
     return parser.parse_args()
 

@@ -30,11 +30,35 @@ FREEDOM = 4.0
 _SHARED_BY_CALLERS = ("omp", "tbb")
 """Layers of threads below numba that several threads may call at once."""
 
-_LARGEST_EXPONENT = 600.0
-"""Of e, within what float64 holds."""
-
 PRIOR_SHARE = 0.5
 """Of a trait's variance that markers explain in the prior's mean, as is usual (BGLR: Perez and de los Campos 2014)."""
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def component_weights(
+    score: float, precision: float, variances: FloatArray, shares: FloatArray, weights: FloatArray
+) -> float:
+    """Write how probable each component of an effect is, up to a factor, and return their sum.
+
+    Parameters
+    ----------
+    score, precision
+        z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
+    variances, shares
+        Of the components, the first variance 0.
+    weights
+        Shape (components,).
+    """
+    highest = 0.0
+    for c in range(1, len(variances)):
+        weights[c] = 0.5 * score * score * variances[c] / (1 + precision * variances[c])
+        highest = max(highest, weights[c])
+    total: float = shares[0] * np.exp(-highest)
+    weights[0] = total
+    for c in range(1, len(variances)):
+        weights[c] = shares[c] * np.exp(weights[c] - highest) / np.sqrt(1 + precision * variances[c])
+        total += weights[c]
+    return total
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -49,38 +73,26 @@ def _drawn(  # noqa: PLR0917 - numba knows no keywords
 ) -> tuple[int, float]:
     """Return the component and the value of one effect.
 
-    Component c is as probable as its share times exp(score^2 v_c / (2 + 2 precision v_c)) /
-    sqrt(1 + precision v_c). Most effects are 0, which a bound tells before all of these are known: no component gains
-    more than the widest.
+    Most effects are 0, which a bound tells before the weights are known: no component gains more than the widest.
 
     Parameters
     ----------
-    score, precision
-        z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
-    variances, shares
-        Of the components, the variances ascending from 0.
+    score, precision, variances, shares
+        As in `component_weights`; variances ascend.
     normal, uniform
         Random numbers.
     weights
         Room for as many numbers as there are components.
     """
-    half, last = 0.5 * score * score, len(variances) - 1
-    spread = 1 + precision * variances[last]
-    gain = half * variances[last] / spread
-    shift = max(gain - _LARGEST_EXPONENT, 0.0)
-    none, widest = shares[0] * np.exp(-shift), np.exp(gain - shift)
-    if uniform * (none + (1 - shares[0]) * widest) < none:
+    widest = variances[-1]
+    gain = np.exp(0.5 * score * score * widest / (1 + precision * widest))
+    if uniform * (shares[0] + (1 - shares[0]) * gain) < shares[0]:
         return 0, 0.0
-    weights[last] = shares[last] * widest / np.sqrt(spread)
-    total = none + weights[last]
-    for c in range(1, last):
-        spread = 1 + precision * variances[c]
-        weights[c] = shares[c] * np.exp(half * variances[c] / spread - shift) / np.sqrt(spread)
-        total += weights[c]
-    left, chosen = uniform * total - none, 0
-    while chosen < last and left >= 0:
-        chosen += 1
+    total = component_weights(score, precision, variances, shares, weights)
+    left, chosen = uniform * total, 0
+    while chosen < len(variances) - 1 and left >= weights[chosen]:
         left -= weights[chosen]
+        chosen += 1
     if chosen == 0:
         return 0, 0.0
     posterior = precision + 1 / variances[chosen]
@@ -148,9 +160,8 @@ def _draw_block(  # noqa: PLR0917 - numba knows no keywords
             if change != 0:
                 effects[marker, trait] = after
                 changes[place, trait] = change
-                row = square[place]
-                for other in range(len(right)):  # those before have been drawn; a loop of one length is the faster one
-                    right[other] -= row[other] * change
+                for other in range(place + 1, width):
+                    right[other] -= square[place, other] * change
 
 
 @dataclass(frozen=True, eq=False)

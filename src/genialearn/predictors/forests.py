@@ -96,7 +96,7 @@ class Forest(TreeEnsemble):
         return _Said(*(np.concatenate([part[place] for part in parts] or [np.empty(0)]) for place in range(3)))
 
     def _fewer(self) -> int:
-        """Return how many trees tell what a forest says of animals that it wasn't grown on: it wavers little more."""
+        """Return how many trees tell what a forest says of animals held out, as each part takes a forest of its own."""
         return -(-self.n_trees // 3)
 
     def _grown(self, seen: Float32Array, target: Target, n_trees: int) -> Any:

@@ -113,15 +113,12 @@ class KernelBLUP(SingleTraitBLUP):
         )
         return fits
 
-    def _sampled_distance(self, cohort: Cohort, rng: np.random.Generator) -> float:
-        few = np.sort(rng.permutation(len(cohort))[:_SAMPLED])
-        return _median_distance(self.scale_.relationships(cohort.genotypes.select(animals=few)))
-
     def _fit_formed(self, cohort: Cohort, given: list[float | None], progress: Progress) -> TraitFits:
         inner = float32_inner_products(cohort.genotypes, self.scale_.frequencies)
         inner /= np.float32(self.scale_.divisor)
         own = np.diagonal(inner).astype(np.float64)
-        kernel = self._kernels(lambda: self._sampled_distance(cohort, np.random.default_rng([self.seed, 2])))[0]
+        few = _sampled(len(own), np.random.default_rng([self.seed, 2]))
+        kernel = self._kernels(lambda: _median_distance(inner[np.ix_(few, few)].astype(np.float64)))[0]
         for start in range(0, len(own), _ROWS):
             rows = slice(start, start + _ROWS)
             inner[:, rows] = kernel.of(inner[:, rows].T.astype(np.float64), own[rows], own).T
@@ -139,7 +136,8 @@ class KernelBLUP(SingleTraitBLUP):
 
     def _fit_features(self, cohort: Cohort, given: list[float | None], progress: Progress) -> TraitFits:
         rng = np.random.default_rng([self.seed, 2])
-        kernel = self._kernels(lambda: self._sampled_distance(cohort, rng))[0]
+        sampled = cohort.genotypes.select(animals=_sampled(len(cohort), rng))
+        kernel = self._kernels(lambda: _median_distance(self.scale_.relationships(sampled)))[0]
         phases = rng.uniform(0, 2 * np.pi, self.n_features).astype(np.float32)
         drawn, features = RandomFeatures.of(self.scale_, kernel, phases, self.seed, cohort.genotypes)
         operator = FeatureKernel(features)
@@ -295,6 +293,10 @@ def _standardised(matrix: FloatArray) -> tuple[FloatArray, float]:
     if not unit > 1e-12:
         raise _alike()
     return matrix / unit, unit
+
+
+def _sampled(n_animals: int, rng: np.random.Generator) -> IntArray:
+    return np.sort(rng.permutation(n_animals)[:_SAMPLED])
 
 
 def _median_distance(inner: FloatArray) -> float:

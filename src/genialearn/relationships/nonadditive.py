@@ -11,7 +11,7 @@ from genialearn._arrays import BoolArray, Float32Array, FloatArray, Int8Array, S
 from genialearn.genotypes import GenotypeMatrix, MarkerMap
 from genialearn.genotypes.centred import CentredGenotypes
 from genialearn.genotypes.matrix import BLOCK_WIDTH
-from genialearn.relationships.nonlinear import random_projections
+from genialearn.relationships.nonlinear import FormedKernel, random_projections
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,7 @@ class Dominance:
 
 
 @dataclass(frozen=True, eq=False)
-class Epistasis:
+class Epistasis(FormedKernel):
     """G o G of animals, divided by its mean diagonal (Henderson 1985, J Anim Sci 60:111).
 
     Parameters
@@ -166,7 +166,6 @@ class Epistasis:
         What its elements were divided by.
     """
 
-    matrix: FloatArray | Float32Array
     unit: float
 
     @classmethod
@@ -176,19 +175,6 @@ class Epistasis:
         squares = np.square(relationships)
         squares /= squares.dtype.type(unit)
         return cls(squares, unit)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(animals, animals)."""
-        return len(self.matrix), len(self.matrix)
-
-    def matmat(self, values: FloatArray) -> FloatArray:
-        """Return the product with values (animals, columns)."""
-        return np.asarray(self.matrix @ values.astype(self.matrix.dtype), dtype=np.float64)
-
-    def diagonal(self) -> FloatArray:
-        """Return the diagonal, shape (animals,)."""
-        return np.diagonal(self.matrix).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -175,15 +175,15 @@ def random_projections(
 
 @dataclass(frozen=True, eq=False)
 class FormedKernel:
-    """Covariances of animals too many for float64.
+    """Covariances of animals as a matrix, in float32 where they are too many for float64.
 
     Parameters
     ----------
     matrix
-        Symmetric, float32, shape (animals, animals).
+        Symmetric, shape (animals, animals).
     """
 
-    matrix: Float32Array
+    matrix: FloatArray | Float32Array
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -210,7 +210,7 @@ class FormedKernel:
 
     def matmat(self, values: FloatArray) -> FloatArray:
         """Return the product with values (animals, columns)."""
-        return np.asarray(self.matrix @ values.astype(np.float32), dtype=np.float64)
+        return np.asarray(self.matrix @ values.astype(self.matrix.dtype), dtype=np.float64)
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal, shape (animals,)."""
