@@ -3,9 +3,9 @@
     python benchmarks/real_data.py DATA --out runs/real --set mice_hs --set wheat_htp --seed 1 --seed 2 --seed 3
 
 DATA holds folders with PLINK filesets and tables of phenotypes, as `SETS` names them. Each seed is a comparison of its
-own, 5-fold, with other folds and other random numbers of the models. A comparison that was interrupted goes on. Models
-that a set's folder of that seed has results of aren't run again, and those that come later are compared in a folder
-of their own on the same folds: what was measured in parts is printed as one.
+own, 5-fold, with other folds and other random numbers of the models. A comparison that was interrupted goes on.
+What one came to is kept in `results`, a table of each set beside this script: models that it has of a seed aren't run
+again, and what was measured in parts is printed as one. Another folder for these tables: `--kept`.
 
 With `--model all --seed 1 ... --seed 10` it is every model in ten repeats of 5 folds.
 
@@ -22,14 +22,13 @@ has for traits of the same name of the same species beside ours. Folds, animals 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from kept_results import Kept
 
 from genialearn.cohorts import CohortFiles
 from genialearn.experiments import Plan, compare, plan_comparison
@@ -51,6 +50,8 @@ PUBLISHED = {
 """Methods of published tables, and what is nearest to each here: trees of ours see other features."""
 
 FOLDS = 5
+
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,13 @@ def main() -> None:
     arguments = parse()
     of_sets = {}
     for name in arguments.set or list(SETS):
-        runs = [results(arguments, name, seed) for seed in arguments.seed or [1, 2, 3]]
-        folds = pd.concat(scores for scores, _ in runs)
-        seconds = pd.concat([costs for _, costs in runs], axis=1).mean(axis=1)
-        print(f"\n## {name}: {folds['trait'].nunique()} traits, {len(runs)} seeds\n")
-        print(summary(folds, seconds))
+        kept = Kept(arguments.kept / f"{name}.tsv")
+        if arguments.kept_alone:
+            folds = kept.rows()
+        else:
+            folds = pd.concat(results(arguments, name, kept, seed) for seed in arguments.seed or [1, 2, 3])
+        print(f"\n## {name}: {folds['trait'].nunique()} traits\n")
+        print(summary(folds))
         print(traits(folds))
         if arguments.published and SETS[name].species:
             print(beside_published(folds, SETS[name], pd.read_csv(arguments.published)))
@@ -124,9 +127,8 @@ def main() -> None:
     print(sets(of_sets))
 
 
-def results(arguments: argparse.Namespace, name: str, seed: int) -> tuple[pd.DataFrame, pd.Series[float]]:
-    """Compare the models that there are no results of; return r and b1 by fold, and seconds of each model."""
-    folder: Path = arguments.out / f"{name}-{seed}"
+def results(arguments: argparse.Namespace, name: str, kept: Kept, seed: int) -> pd.DataFrame:
+    """Compare the models that nothing is kept of, keep what they come to, and return the rows of those wanted."""
     cohort = cohort_files(arguments.data / name, SETS[name], arguments.out / f"cohort-{name}")
     wanted = arguments.model or [model for model in MODELS if not (model == "gblup-multi" and one_trait(name))]
 
@@ -141,27 +143,13 @@ def results(arguments: argparse.Namespace, name: str, seed: int) -> tuple[pd.Dat
         )
 
     wanted = list(planned(wanted).models)  # "all" is what the cohort can take
-    missing = [model for model in wanted if not any(model in models_of(run) for run in finished(folder))]
+    missing = [model for model in wanted if model not in kept.models(seed)]
     if missing:
-        compare(planned(missing), folder / missing[0].replace(":", "-"))
-    runs = finished(folder)
-    scores = pd.concat([by_fold(run, seed) for run in runs]).drop_duplicates(["split", "trait", "model"])
-    costs = pd.concat([pd.read_table(run / "costs.tsv") for run in runs]).drop_duplicates(["split", "stage", "model"])
-    return scores[scores["model"].isin(wanted)], costs.groupby("model")["wall_s"].sum()
-
-
-def finished(folder: Path) -> list[Path]:
-    """Return the comparisons of a set and seed that came to their end, in the order of their names."""
-    return sorted(run.parent for run in folder.glob("*/run.json") if content_of(run.parent)["status"] == "finished")
-
-
-def models_of(run: Path) -> list[str]:
-    """Return what a comparison was of, with models that failed."""
-    return list(content_of(run)["settings"]["models"])
-
-
-def content_of(run: Path) -> dict[str, Any]:
-    return dict(json.loads((run / "run.json").read_text()))
+        folder = arguments.out / f"{name}-{seed}" / missing[0].replace(":", "-")
+        compare(planned(missing), folder)
+        kept.add(folder, missing, seed)
+    rows = kept.rows()
+    return rows[(rows["seed"] == seed) & rows["model"].isin(wanted)]
 
 
 def one_trait(name: str) -> bool:
@@ -185,28 +173,24 @@ def cohort_files(folder: Path, data: DataSet, out: Path) -> CohortFiles:
     )
 
 
-def by_fold(run: Path, seed: int) -> pd.DataFrame:
-    """Return `seed split trait model r b1`, one row a fold, trait and model."""
-    scores = pd.read_table(run / "scores.tsv").query("split != 'all' and metric in ['r', 'b1']")
-    wide = scores.pivot_table(index=["split", "trait", "model"], columns="metric", values="estimate").reset_index()
-    return wide.assign(seed=seed)
-
-
-def summary(folds: pd.DataFrame, seconds: pd.Series[float]) -> str:
+def summary(folds: pd.DataFrame) -> str:
+    """Return a row of each model: a difference is of the folds that both were on, an r of all that the model was on."""
     references = [name for name in ("gblup", "gblup-multi") if name in set(folds["model"])]
-    head = ["model", "r", *(f"to {name} (SE); traits up, down" for name in references), "b1", "seconds"]
+    head = ["model", "r", *(f"to {name} (SE); traits up, down" for name in references), "b1", "seconds", "seeds"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    wide = folds.pivot_table(index=["seed", "split", "trait"], columns="model", values="r")
+    wide = folds.pivot_table(index=["seed", "fold", "trait"], columns="model", values="r")
     for model in ordered(wide):
         cells = [f"{wide[model].mean():.3f}"]
         for reference in references:
             difference = wide[model] - wide[reference]
-            mean, error = mean_and_error(difference.groupby(["seed", "split"]).mean())
+            mean, error = mean_and_error(difference.groupby(["seed", "fold"]).mean())
             by_trait = [mean_and_error(part) for _, part in difference.groupby("trait")]
             up, down = (sum(sign * value > 2 * se for value, se in by_trait) for sign in (1, -1))
             cells.append("" if model == reference else f"{mean:+.3f} ({error:.3f}); {up}, {down}")
-        b1 = folds.loc[folds["model"] == model, "b1"].median()
-        lines.append(f"| {model} | " + " | ".join([*cells, f"{b1:.2f}", f"{seconds[model]:.0f}"]) + " |")
+        own = folds[folds["model"] == model]
+        seconds = own.drop_duplicates(["seed", "fold"]).groupby("seed")["seconds"].sum().mean()
+        cells += [f"{own['b1'].median():.2f}", f"{seconds:.0f}", str(own["seed"].nunique())]
+        lines.append(f"| {model} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -264,10 +248,11 @@ def sets(folds: dict[str, pd.DataFrame]) -> str:
         mean = "" if means.loc[model].isna().any() else f"{means.loc[model].mean():.3f}"
         lines.append(f"| {model} | " + " | ".join([*cells, mean]) + " |")
     for name, of in folds.items():
-        wide = of.pivot_table(index=["seed", "split", "trait"], columns="model", values="r")
+        wide = of.pivot_table(index=["seed", "fold", "trait"], columns="model", values="r")
         if STACK in wide:
+            wide = wide[wide[STACK].notna()]
             best = str(wide.drop(columns=STACK).mean().idxmax())
-            mean, error = mean_and_error((wide[STACK] - wide[best]).groupby(["seed", "split"]).mean())
+            mean, error = mean_and_error((wide[STACK] - wide[best]).groupby(["seed", "fold"]).mean())
             lines.append(f"\n{name}: {STACK} less {best}, the best of the others: {mean:+.4f} ({error:.4f})")
     return "\n".join(lines) + "\n"
 
@@ -276,6 +261,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--kept", type=Path, default=HERE / "results", help="folder of tables of what is measured")
+    parser.add_argument("--kept-alone", action="store_true", help="compare nothing, print all that is kept")
     parser.add_argument("--set", action="append", choices=list(SETS))
     parser.add_argument("--seed", type=int, action="append")
     parser.add_argument("--model", action="append")

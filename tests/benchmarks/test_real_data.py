@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import real_data
+from kept_results import Kept
 from real_data import SETS, beside_published, mean_and_error, results
 
 
@@ -49,12 +49,14 @@ def test_standard_errors_know_that_folds_share_training_animals() -> None:
     assert error == pytest.approx(np.sqrt(0.35 * values.var(ddof=1)))
 
 
-def write_run(folder: Path, r_of: dict[str, float], failed: str = "") -> None:
-    """Write what is read of a comparison of some models with one trait and fold, and of models without scores."""
+def write_run(folder: Path, r_of: dict[str, float]) -> None:
+    """Write what is read of a comparison of some models with two traits and a fold, the second trait without b1."""
     folder.mkdir(parents=True)
-    models = [*r_of, *failed.split()]
-    (folder / "run.json").write_text(json.dumps({"status": "finished", "settings": {"models": models}}))
-    scores = [("fold1", "yield", model, metric, r) for model, r in r_of.items() for metric in ("r", "b1")]
+    scores = [
+        ("fold1", trait, model, metric, r)
+        for model, r in r_of.items()
+        for trait, metric in (("yield", "r"), ("yield", "b1"), ("height", "r"))
+    ]
     columns = ["split", "trait", "model", "metric", "estimate"]
     pd.DataFrame(scores, columns=columns).to_csv(folder / "scores.tsv", sep="\t", index=False)
     costs = [(model, "fold1", stage, 2.0) for model in r_of for stage in ("fit", "predict")]
@@ -63,9 +65,32 @@ def write_run(folder: Path, r_of: dict[str, float], failed: str = "") -> None:
     )
 
 
+def test_what_is_kept_of_a_run_comes_back(tmp_path: Path) -> None:
+    """With models that failed, and in the place of what was there of the same seed and model."""
+    write_run(tmp_path / "run", {"gblup": 0.21234, "hybrid": 0.25})
+    write_run(tmp_path / "again", {"hybrid": 0.5})
+    kept = Kept(tmp_path / "kept" / "pine.tsv")
+
+    kept.add(tmp_path / "run", ["gblup", "hybrid", "network"], 2)
+    kept.add(tmp_path / "run", ["gblup"], 1)
+    kept.add(tmp_path / "again", ["hybrid"], 2)
+
+    rows = kept.rows().set_index(["trait", "seed", "model"])
+    of_yield = rows.loc["yield"]
+    assert kept.models(1) == {"gblup"}
+    assert kept.models(2) == {"gblup", "hybrid", "network"}
+    assert of_yield.loc[(2, "gblup"), ["r", "b1", "seconds", "fold"]].tolist() == [0.2123, 0.2123, 4.0, "fold1"]
+    assert of_yield.loc[(2, "hybrid"), "r"] == 0.5
+    assert np.isnan(of_yield.loc[(2, "network"), "r"])
+    assert rows.loc[("height", 1, "gblup"), "r"] == 0.2123
+    assert np.isnan(rows.loc[("height", 1, "gblup"), "b1"])
+
+
 def test_only_models_without_results_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither those that failed before; and what earlier comparisons found stands beside what is new."""
-    write_run(tmp_path / "pine-1" / "gblup", {"gblup": 0.2, "hybrid": 0.25}, failed="network")
+    """And what earlier comparisons found stands beside what is new."""
+    write_run(tmp_path / "before", {"gblup": 0.2, "hybrid": 0.25})
+    kept = Kept(tmp_path / "kept.tsv")
+    kept.add(tmp_path / "before", ["gblup", "hybrid", "network"], 1)
     compared = []
 
     def plan_comparison(cohort: object, models: list[str], **_: object) -> SimpleNamespace:
@@ -84,8 +109,9 @@ def test_only_models_without_results_are_compared(tmp_path: Path, monkeypatch: p
     )
 
     for _ in range(2):
-        folds, seconds = results(wanted, "pine", 1)
+        rows = results(wanted, "pine", kept, 1).query("trait == 'yield'")
 
         assert compared == [["gblup", "rkhs:bandwidths=[1]"]]
-        assert folds.set_index("model")["r"].to_dict() == {"gblup": 0.2, "hybrid": 0.25, "rkhs:bandwidths=[1]": 0.3}
-        assert (seconds == 4).all()
+        found = rows.dropna().set_index("model")
+        assert found["r"].to_dict() == {"gblup": 0.2, "hybrid": 0.25, "rkhs:bandwidths=[1]": 0.3}
+        assert (found["seconds"] == 4).all()
