@@ -46,7 +46,7 @@ class Forest(TreeEnsemble):
 
     n_trees: int = 300
     min_leaf_animals: int = 5
-    feature_fraction: float = 0.2
+    feature_fraction: float = 0.05
 
     def _check(self) -> None:
         super()._check()
