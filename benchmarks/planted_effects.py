@@ -2,8 +2,8 @@
 
     python benchmarks/planted_effects.py DATA --out runs/planted --set mice_hs --set soynam --seed 1 --seed 2 --seed 3
 
-Real genotypes have the relationships, long haplotypes and inbreeding that tell non-additive variance apart or don't. On
-those of a set traits are made of heritability `HERITABILITY`, of `LOCI` markers with normal effects: additive; more than
+Real genotypes have the relationships, long haplotypes and inbreeding that tell non-additive variance apart or don't.
+On those of a set traits are made of heritability `HERITABILITY`, of `LOCI` markers with normal effects: additive; more than
 a quarter of the genetic variance in one locus; `SHARE` of the genetic variance in products of pairs of loci; and where
 there are heterozygotes, that share in dominance. In one set and seed all have the same additive loci and effects, so
 that what a model gains on one of them and not on `additive` comes of what was planted. Each seed has other loci,
@@ -97,7 +97,7 @@ def unit(values: np.ndarray) -> np.ndarray:
 def table(scores: pd.DataFrame) -> str:
     wide = scores.pivot_table(index=["seed", "split"], columns=["model", "trait"], values="estimate", sort=False)
     traits = list(dict.fromkeys(wide.columns.get_level_values("trait")))
-    models = ordered(wide["gblup"].iloc[:0].reindex(columns=wide.columns.get_level_values("model").unique()))
+    models = ordered(wide.columns.get_level_values("model").unique())
     lines = ["| model | " + " | ".join(traits) + " |", "|---" * (len(traits) + 1) + "|"]
     for model in models:
         gain = wide[model] - wide["gblup"]

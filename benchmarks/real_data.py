@@ -22,7 +22,7 @@ has for traits of the same name of the same species beside ours. Folds, animals 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -233,10 +233,10 @@ def _plain(trait: str) -> str:
     return "".join(letter for letter in trait.lower() if letter.isalnum())
 
 
-def ordered(wide: pd.DataFrame) -> list[str]:
-    """Return the models of some columns in the order of the catalogue, those with settings behind their plain form."""
+def ordered(models: Iterable[str]) -> list[str]:
+    """Return models in the order of the catalogue, those with settings behind their plain form."""
     names = list(CATALOGUE)
-    return sorted(wide, key=lambda model: (names.index(model.partition(":")[0]), model))
+    return sorted(models, key=lambda model: (names.index(model.partition(":")[0]), model))
 
 
 def sets(folds: dict[str, pd.DataFrame]) -> str:
