@@ -2,11 +2,11 @@
 
     python benchmarks/planted_effects.py DATA --out runs/planted --set mice_hs --set soynam --seed 1 --seed 2 --seed 3
 
-Real genotypes have the relationships, long haplotypes and inbreeding that tell non-additive variance apart or don't.
-On those of a set traits are made of heritability `HERITABILITY`, of `LOCI` markers with normal effects: additive; more than
-a quarter of the genetic variance in one locus; `SHARE` of the genetic variance in products of pairs of loci; and where
-there are heterozygotes, that share in dominance. In one set and seed all have the same additive loci and effects, so
-that what a model gains on one of them and not on `additive` comes of what was planted. Each seed has other loci,
+Real genotypes have the relationships, long haplotypes and inbreeding that tell non-additive variance apart or don't. On
+those of a set, traits of heritability `HERITABILITY` are made of `LOCI` markers with normal effects: additive; more
+than a quarter of the genetic variance in one locus; `SHARE` of the genetic variance in products of pairs of loci; and
+where there are heterozygotes, that share in dominance. In one set and seed all have the same additive loci and effects,
+so that what a model gains on one of them and not on `additive` comes of what was planted. Each seed has other loci,
 effects, errors and folds (5-fold).
 
 Printed as markdown: r with true genetic values, mean of folds and seeds, and in brackets its difference to `gblup` with
