@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: help demo test install check format clean
+.PHONY: help demo test test-all install check format clean
 
 help:
 	@echo "make demo     simulate a herd, compare four models on 33 traits, judge artificial animals; two pages in runs"
-	@echo "make test     install everything and run all tests"
+	@echo "make test     install everything and run the tests"
+	@echo "make test-all run the slow ones too: more cases of what the others show"
 	@echo "make install  install everything"
 	@echo "make check    format, lint, types, layers"
 
@@ -35,6 +36,9 @@ demo: $(VENV)/.demo
 # Two processes, each with whole files, since tests of a file share what is fitted.
 test: $(VENV)/.all
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: $(VENV)/.all
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m ""
 
 check: $(VENV)/.all
 	$(BIN)/ruff format --check src tests benchmarks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -25,16 +26,28 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("same")
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that one process of the tests has filled, and the others have waited for."""
+    root = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder = root / name
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            folder.mkdir()
+            make(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cohort folder of 120 animals, 200 markers and 4 traits; read only."""
-    return write_tiny_cohort(tmp_path_factory.mktemp("cohorts") / "tiny")
+    return made_once(tmp_path_factory, "cohorts", lambda folder: write_tiny_cohort(folder / "tiny")) / "tiny"
 
 
 @pytest.fixture(scope="session")
 def finished(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """A comparison of two models on two folds of the tiny cohort; read only."""
-    return finish_run(tiny, tmp_path_factory.mktemp("runs") / "first")
+    return FinishedRun.found(made_once(tmp_path_factory, "finished", lambda folder: finish_run(tiny, folder)))
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 MODELS = ["gblup", "hybrid"]
@@ -34,7 +35,13 @@ class FinishedRun:
     folder: Path
     answer: Answer
 
+    @classmethod
+    def found(cls, folder: Path) -> FinishedRun:
+        """Return what `finish_run` has left in a folder."""
+        return cls(folder / "run", Answer(**json.loads((folder / "answer.json").read_text())))
 
-def finish_run(cohort: Path, folder: Path) -> FinishedRun:
-    """Run the comparison."""
-    return FinishedRun(folder, genialearn_process("compare", cohort, *SETTINGS, "--threads", "1", "--out", folder))
+
+def finish_run(cohort: Path, folder: Path) -> None:
+    """Run the comparison into `run` of a folder."""
+    answer = genialearn_process("compare", cohort, *SETTINGS, "--threads", "1", "--out", folder / "run")
+    (folder / "answer.json").write_text(json.dumps(asdict(answer)))

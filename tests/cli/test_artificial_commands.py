@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,17 +10,20 @@ import pandas as pd
 import pytest
 
 from genialearn.cli.options import settings_of
+from genialearn.cohorts.simulate import simulate_cohort
 from genialearn.errors import SettingError
 
 
-@pytest.fixture
-def phased(tmp_path: Path, genialearn: Callable[..., object]) -> Path:
-    folder = tmp_path / "herd"
-    answer = genialearn(
-        "simulate", str(folder), "--animals", "90", "--markers", "120", "--n-traits", "1", "--phased", "--quiet"
-    )
-    assert 0 == answer.code
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("phased") / "herd"
+    simulate_cohort(folder, animals=90, markers=120, n_traits=1, phased=True)
     return folder
+
+
+@pytest.fixture
+def phased(simulated: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(simulated, tmp_path / "herd"))
 
 
 def test_from_animals_to_the_page(phased: Path, tmp_path: Path, genialearn: Callable[..., object]) -> None:

@@ -199,7 +199,7 @@ class EveryEpoch(CheckpointFile):
 
 
 class TestMemory:
-    @pytest.mark.parametrize("model", ["vae", "wgan-gp"])
+    @pytest.mark.parametrize("model", ["vae", pytest.param("wgan-gp", marks=pytest.mark.slow)])
     def test_what_is_said_is_what_a_process_takes(self, model: str, tmp_path: Path) -> None:
         pytest.importorskip("torch")
         write_vcf(tmp_path / "herd.vcf", large_herd())

@@ -27,7 +27,12 @@ def fitted(kind: type, unit: str = "animal", **changes: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("kind", "unit"),
-    [(GAN, "haplotype"), (WassersteinGAN, "animal"), (WassersteinGAN, "haplotype"), (LocalWassersteinGAN, "animal")],
+    [
+        (GAN, "haplotype"),
+        pytest.param(WassersteinGAN, "animal", marks=pytest.mark.slow),
+        (WassersteinGAN, "haplotype"),
+        pytest.param(LocalWassersteinGAN, "animal", marks=pytest.mark.slow),
+    ],
 )
 def test_training_brings_allele_frequencies_near(kind: type, unit: str) -> None:
     assert frequency_error(fitted(kind, unit)) < 0.7 * frequency_error(fitted(kind, unit, epochs=0))

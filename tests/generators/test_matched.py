@@ -224,7 +224,7 @@ def _likeness(haplotypes: HaplotypeMatrix | None) -> float:
 
 
 class TestConditions:
-    @pytest.mark.parametrize("settings", [{}, {"spread": 0.0}])
+    @pytest.mark.parametrize("settings", [{}, pytest.param({"spread": 0.0}, marks=pytest.mark.slow)])
     def test_three_values_at_once_are_followed(self, settings: dict[str, Any]) -> None:
         cohort, effects = genetic_values()
         generator = MatchedCopying(error=0.0, rate=1.0, candidates=40, **settings).fit(cohort)
@@ -236,20 +236,25 @@ class TestConditions:
         np.testing.assert_allclose(slopes, 1.0, atol=0.15)
 
     def test_what_nobody_was_asked_for_is_as_in_the_training(self) -> None:
-        generator = MatchedCopying(error=0.0).fit(genetic_values()[0])
+        generator = faultless()
         everyone = pd.DataFrame({"milk": np.full(40, np.nan)})
         asked = generator.sample(40, conditions=everyone, rng=np.random.default_rng(3))
 
         assert np.array_equal(asked.alleles(), generator.sample(40, rng=np.random.default_rng(3)).alleles())
 
     def test_others_change_nothing_for_an_animal_that_nothing_is_asked_of(self) -> None:
-        generator = MatchedCopying(error=0.0).fit(genetic_values()[0])
+        generator = faultless()
         some = pd.DataFrame({"milk": np.where(np.arange(40) < 20, np.nan, 2.0)})
         asked = generator.sample(40, conditions=some, rng=np.random.default_rng(3)).alleles()
         free = generator.sample(40, rng=np.random.default_rng(3)).alleles()
 
         assert np.array_equal(asked[:40], free[:40])
         assert not np.array_equal(asked[40:], free[40:])
+
+
+@cache
+def faultless() -> MatchedCopying:
+    return MatchedCopying(error=0.0).fit(genetic_values()[0])
 
 
 def _values(animals: HaplotypeMatrix, effects: FloatArray) -> FloatArray:

@@ -70,7 +70,10 @@ def test_it_is_near_two_trait_reml() -> None:
     assert np.sqrt(np.mean(np.square(distances))) < 0.5 * np.mean(claimed)
 
 
-@pytest.mark.parametrize(("holes", "repeats"), [(0.0, 1), (0.5, 1), (0.3, 2)])
+@pytest.mark.parametrize(
+    ("holes", "repeats"),
+    [pytest.param(0.0, 1, marks=pytest.mark.slow), pytest.param(0.5, 1, marks=pytest.mark.slow), (0.3, 2)],
+)
 def test_truth_is_within_its_intervals(holes: float, repeats: int) -> None:
     covered, z = 0, []
     for seed in range(12):
@@ -86,6 +89,7 @@ def test_truth_is_within_its_intervals(holes: float, repeats: int) -> None:
     assert abs(np.mean(z)) < 0.5
 
 
+@pytest.mark.slow
 def test_correlations_have_intervals_of_the_right_size() -> None:
     truth = correlations(GENETIC)[np.triu_indices(3, 1)]
     z = []

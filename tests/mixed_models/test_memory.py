@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +67,13 @@ CASES = {
     "many markers": (400, 10_000, 3, 3),
     "many animals": (4000, 300, 6, 2),
 }
+
+
+def with_slow(cases: Iterable[str], *quick: str) -> list[Any]:
+    """Return cases, of which all but some are marked as slow."""
+    return [case if case in quick else pytest.param(case, marks=pytest.mark.slow) for case in cases]
+
+
 FORMED = {name: CASES[name] for name in ("one pattern", "many patterns")} | {"many markers": (500, 20_000, 3, 3)}
 
 
@@ -76,7 +85,7 @@ def test_exact(case: str) -> None:
     assert pytest.approx(exact_bytes(sizes), rel=0.2) == peak_of_fit(cohort, "exact")
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", with_slow(CASES, "one pattern", "many animals"))
 def test_iterative(case: str) -> None:
     cohort = cohort_of(*CASES[case])
     sizes = Sizes.of(cohort, patterns(cohort))
@@ -93,7 +102,7 @@ def test_out_of_fold() -> None:
     assert pytest.approx(iterative_bytes(sizes, out_of_fold=True), rel=0.2) == found
 
 
-@pytest.mark.parametrize("case", ["many patterns", "many markers", "many animals"])
+@pytest.mark.parametrize("case", with_slow(["many patterns", "many markers", "many animals"], "many animals"))
 def test_covariances_and_reliabilities(case: str) -> None:
     """What they add to the genotypes in two bits, which the covariances find there already."""
     cohort = cohort_of(*CASES[case])
@@ -120,7 +129,7 @@ def test_covariances_and_reliabilities(case: str) -> None:
     assert pytest.approx(expected, rel=0.2) == peaks
 
 
-@pytest.mark.parametrize("case", ["many patterns", "many animals"])
+@pytest.mark.parametrize("case", with_slow(CASES, "many animals"))
 def test_with_corrected_heritabilities(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cohort = cohort_of(*CASES[case])
     sizes = Sizes.of(cohort, patterns(cohort))
@@ -130,7 +139,7 @@ def test_with_corrected_heritabilities(case: str, monkeypatch: pytest.MonkeyPatc
     assert pytest.approx(iterative_bytes(sizes), rel=0.2) == peak_of_fit(cohort, "iterative")
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", with_slow(CASES, "one pattern", "many animals"))
 def test_joint(case: str) -> None:
     cohort = cohort_of(*CASES[case])
     sizes = Sizes.of(cohort, patterns(cohort))

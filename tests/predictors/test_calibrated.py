@@ -29,7 +29,10 @@ def simulated(n: int = 600, n_traits: int = 6, h2: float = 0.5) -> tuple[Cohort,
 
 
 class TestIntervals:
-    @pytest.mark.parametrize("model", ["gblup", "rkhs", "elastic-net"])
+    @pytest.mark.parametrize(
+        "model",
+        ["gblup", pytest.param("rkhs", marks=pytest.mark.slow), pytest.param("elastic-net", marks=pytest.mark.slow)],
+    )
     @pytest.mark.parametrize("level", [0.5, 0.9])
     def test_they_hold_what_they_promise(self, model: str, level: float) -> None:
         cohort, genetic = simulated()

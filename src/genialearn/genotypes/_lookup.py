@@ -250,7 +250,8 @@ def tiles_over_animals(  # noqa: PLR0917 - numba knows no keywords
     n_pairs, lanes = squares.shape[1], columns[1] - columns[0]
     tables, sums = aligned_zeros(16 * PAIRS, lanes), aligned_zeros(2 * n_pairs, lanes)
     factors = np.empty(2 * _CODES, dtype=np.float32)
-    factors[:_CODES] = factors[_CODES:] = COPIES_LESS_ONE
+    for code in range(_CODES):
+        factors[code] = factors[_CODES + code] = COPIES_LESS_ONE[code]
     for tile in range(tiles[0], tiles[1]):
         for pair in range(PAIRS):
             left = values.ctypes.data + 4 * ((TILE * tile + 2 * pair) * values.shape[1] + columns[0])

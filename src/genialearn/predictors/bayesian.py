@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from genialearn._arrays import FloatArray
 from genialearn._checks import check_at_least, check_between
@@ -157,11 +158,9 @@ class MarkerMixture(Estimator):
 
         They know of nothing that the markers don't tell.
         """
-        from scipy.stats import norm
-
         check_between("interval level", level, 0.01, 0.999)
         centre, sd = self.mean_ + self.breeding_values(cohort), self.breeding_value_sd(cohort)
-        half = float(norm.ppf((1 + level) / 2)) * sd
+        half = float(ndtri((1 + level) / 2)) * sd
         return Intervals(centre - half, centre + half)
 
     def predict(self, cohort: Cohort) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from genialearn._arrays import FloatArray, IntArray, StrArray
 from genialearn.validation.tests import holm
@@ -38,7 +38,7 @@ def gates(
     """
     slopes = Slopes.of(errors, corrections, weights, blocks)
     value, error = slopes.values, slopes.errors
-    significant = holm(student.sf(value / error, slopes.freedom)) < level
+    significant = holm(stdtr(slopes.freedom, -value / error)) < level
     shrunk = value * (1 - (error / np.where(significant, value, 1.0)) ** 2)
     return np.where(significant, np.clip(shrunk, 0.0, 1.0), 0.0)
 

@@ -30,7 +30,7 @@ _USUAL: dict[str, dict[str, Any]] = {
     "gblup-multi": {},
     "rkhs": {},
     "lightgbm": {},
-    "bayesr": {"sweeps": 600, "burn_in": 200},
+    "bayesr": {"sweeps": 600, "burn_in": 200, "chains": 1},
 }
 """Members unless others are given: one of each kind; which are best together hasn't been measured. Chains of `bayesr`
 are as long as predictions need, not as variances do: on wheat r is that of 1,500 sweeps."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from genialearn._arrays import FloatArray, IntArray
 
@@ -105,5 +105,5 @@ def _averaged(held_out: Sequence[tuple[IntArray, FloatArray]]) -> tuple[IntArray
 
 def around(centre: FloatArray, standard_deviations: FloatArray, level: float) -> Intervals:
     """Return normal intervals of so much probability."""
-    reach = norm.ppf(0.5 + level / 2) * standard_deviations
+    reach = ndtri(0.5 + level / 2) * standard_deviations
     return Intervals(centre - reach, centre + reach)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from genialearn.errors import FileFormatError
 from genialearn.report.reading import read_object, read_table
@@ -52,7 +52,7 @@ _NONE = Estimate(*[float("nan")] * 5)
 
 def half_width(se: float, n: float) -> float:
     """Return half the 95 % interval of a mean of `n` values with standard error `se`; NaN for one value."""
-    return float(student.ppf(0.975, n - 1) * se) if n > 1 else float("nan")
+    return float(stdtrit(n - 1, 0.975) * se) if n > 1 else float("nan")
 
 
 @dataclass(frozen=True, eq=False)

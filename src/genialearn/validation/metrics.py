@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from genialearn._arrays import BoolArray, FloatArray
 
@@ -207,7 +207,7 @@ def area_under_curve(part: Slice) -> Estimate:
     n1, n0 = int(positive.sum()), int((~positive).sum())
     if not n1 or not n0:
         return _UNDEFINED
-    area = (rankdata(part.predicted)[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
+    area = (pd.Series(part.predicted).rank().to_numpy()[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = (area * (1 - area) + (n1 - 1) * (q1 - area**2) + (n0 - 1) * (q2 - area**2)) / (n1 * n0)
     return Estimate(float(area), float(np.sqrt(max(variance, 0.0))), len(part))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from genialearn._arrays import FloatArray, StrArray
 
@@ -69,7 +69,7 @@ def hotelling_williams(r_model: float, r_reference: float, r_between: float, n: 
     if spread <= 0:
         return 1.0
     statistic = (r_model - r_reference) * np.sqrt((n - 1) * (1 + r_between) / spread)
-    return float(2 * student.sf(abs(statistic), n - 3))
+    return float(2 * stdtr(n - 3, -abs(statistic)))
 
 
 def compare(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import poisson
 
 from genialearn._arrays import BoolArray, FloatArray, IntArray
 from genialearn.cohorts.simulate.correlations import symmetric_root
@@ -120,6 +119,8 @@ def record_sequence(traits: tuple[TraitDesign, ...], n_animals: int, rng: np.ran
     if not any(trait.is_repeated for trait in traits):
         everybody = np.arange(n_animals)
         return RecordSequence(everybody, np.zeros_like(everybody), np.ones((n_animals, len(traits)), dtype=bool))
+    from scipy.stats import poisson  # slow to import, and seldom needed
+
     luck = rng.spawn(1)[0].random((n_animals, 1))
     extra = poisson.ppf(luck, np.array([trait.records - 1 for trait in traits])).astype(np.int64)
     n_records = 1 + extra.max(axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from genialearn._arrays import BoolArray, FloatArray
 from genialearn.cohorts.simulate.trait_catalogue import TraitDesign
@@ -15,6 +15,11 @@ HERD_YEAR_SHARE = 0.2
 
 HERD_YEAR_SHARE_BINARY = 0.05
 """The same on the liability scale."""
+
+
+def _density(values: FloatArray) -> FloatArray:
+    """Return the height of the standard normal density."""
+    return np.asarray(np.exp(-(values**2) / 2) / np.sqrt(2 * np.pi))
 
 
 def liability_heritability(observed: float, prevalence: float) -> float:
@@ -31,7 +36,7 @@ def liability_heritability(observed: float, prevalence: float) -> float:
     ----------
     Dempster & Lerner (1950) Heritability of threshold characters, with an appendix by Robertson. Genetics 35:212-236.
     """
-    height = float(norm.pdf(norm.isf(prevalence)))
+    height = float(_density(-ndtri(prevalence)))
     return observed * prevalence * (1 - prevalence) / height**2
 
 
@@ -95,7 +100,7 @@ class Scales:
             genetic=within * np.sqrt(heritability),
             residual=within * np.sqrt(1 - heritability),
             herd_year=within * np.sqrt(herd_share),
-            thresholds=np.where(binary, norm.isf(np.where(binary, means, 0.5)) * spread, 0.0),
+            thresholds=np.where(binary, -ndtri(np.where(binary, means, 0.5)) * spread, 0.0),
         )
 
     def records(self, values: FloatArray) -> FloatArray:
@@ -105,7 +110,7 @@ class Scales:
     def expected_records(self, genetic_values: FloatArray) -> FloatArray:
         """Return the mean record, or the probability of a 1, given standardised total genetic values."""
         around = np.sqrt(self.residual**2 + self.herd_year**2)
-        probability = norm.cdf((genetic_values * self.genetic - self.thresholds) / around)
+        probability = ndtr((genetic_values * self.genetic - self.thresholds) / around)
         return np.where(self.binary, probability, self.means + genetic_values * self.genetic)
 
     @property
@@ -116,5 +121,5 @@ class Scales:
         stay additive.
         """
         spread = np.sqrt(self.genetic**2 + self.residual**2 + self.herd_year**2)
-        heights = np.where(self.binary, norm.pdf(self.thresholds / spread) / spread, 1.0)
+        heights = np.where(self.binary, _density(self.thresholds / spread) / spread, 1.0)
         return np.asarray(self.genetic * heights)
