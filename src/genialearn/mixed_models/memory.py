@@ -6,6 +6,7 @@ hold the numbers to what processes were seen to take.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -124,6 +125,12 @@ class Sizes:
             for key, pattern in unique.items()
         )
         return cls(n_animals, n_markers, n_genotyped or n_animals, _bytes_of(train.genotypes), sizes)
+
+    def of_some(self, n_animals: int) -> Sizes:
+        """Return the sizes where no more than so many of the training animals are taken."""
+        share = min(n_animals / max(self.n_animals, 1), 1.0)
+        patterns = tuple(replace(pattern, n_records=math.ceil(share * pattern.n_records)) for pattern in self.patterns)
+        return replace(self, n_animals=min(n_animals, self.n_animals), patterns=patterns)
 
     @property
     def n_traits(self) -> int:

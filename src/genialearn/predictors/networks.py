@@ -17,8 +17,7 @@ from genialearn.errors import NotFittedError
 from genialearn.estimator import Estimator
 from genialearn.genotypes import GenotypeMatrix
 from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
-from genialearn.mixed_models.memory import PROCESS, Sizes
-from genialearn.mixed_models.moments import haseman_elston
+from genialearn.mixed_models.memory import PROCESS, Sizes, exact_bytes
 from genialearn.neural.pretraining import Pretraining
 from genialearn.predictors.attributions import Attributions, windows_of
 from genialearn.predictors.gblup import within_bounds
@@ -26,7 +25,7 @@ from genialearn.predictors.inner_parts import inner_parts
 from genialearn.predictors.memory import packed_bytes
 from genialearn.predictors.network_source import Source, check_same_output
 from genialearn.predictors.torch_library import torch_library
-from genialearn.predictors.uncertainty import Intervals, Uncertainty, around
+from genialearn.predictors.uncertainty import Intervals, Uncertainty, around, genetic_variances
 from genialearn.relationships import GenomicScale
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ _BINARY_LOSSES = ("squared", "logistic")
 _RAREST = 1e-4
 """Share of a binary trait's animals that log odds are started from at least."""
 
-_RELATED, _SPREAD = 8_000, 2_000
-"""Animals that heritabilities, and the usual spread between members, are found from at most."""
+_RELATED, _SPREAD = 3_000, 2_000
+"""Animals that genetic variances, and the usual spread between members, are found from at most."""
 
 
 class Network(Estimator):
@@ -300,18 +299,17 @@ class Network(Estimator):
     ) -> None:
         """Keep error variances by trait, and the usual spread between members."""
         rng = np.random.default_rng(self.seed)
-        chosen = np.sort(rng.permutation(len(cohort))[:_RELATED])
-        related = self.scale_.operator(cohort.genotypes.select(animals=chosen))
-        heritabilities = haseman_elston(related, known.values[chosen], rng=rng)
+        units = np.where(self.standard_deviation_ > 0, self.standard_deviation_, 1.0)
+        genetic = genetic_variances(cohort, _RELATED, seed=self.seed) / units**2
         held_out = [(each.rows, self._standardised(each.predicted)) for each in members.held_out]
-        self.uncertainty_ = Uncertainty.of(known.values, known.weights, held_out, heritabilities)
+        self.uncertainty_ = Uncertainty.of(known.values, known.weights, held_out, np.minimum(genetic, 1.0))
         some = cohort.genotypes.select(animals=np.sort(rng.permutation(len(cohort))[:_SPREAD]))
         spread = self._of_members(some)
         self.usual_spread_ = spread.var(axis=0, ddof=1).mean(axis=0) if len(spread) > 1 else np.zeros(spread.shape[2])
 
     def memory_bytes(self, sizes: Sizes, solver: str) -> int:
         """Return about how many bytes fitting it needs."""
-        return PROCESS + sizes.file_bytes + packed_bytes(sizes)
+        return PROCESS + sizes.file_bytes + packed_bytes(sizes) + exact_bytes(sizes.of_some(_RELATED))
 
     def predict(self, cohort: Cohort) -> FloatArray:
         """Return the members' average, shape (animals, traits); of a binary trait within 0 and 1."""
@@ -323,7 +321,8 @@ class Network(Estimator):
         """Return bounds that hold an animal's genetic value plus mean with probability `level`.
 
         Error variances are those of the animals held out, on average, more where members disagree more than usual.
-        They rest on heritabilities by moments, and may be a little too large where members were trained again.
+        They rest on genetic variances by REML of up to 3,000 animals, and may be a little too large where members were
+        trained again.
         """
         self._check_fitted()
         check_between("interval level", level, 0.01, 0.999)

@@ -10,6 +10,13 @@ import numpy as np
 from scipy.special import ndtri
 
 from genialearn._arrays import FloatArray, IntArray
+from genialearn.cohorts import Cohort
+from genialearn.mixed_models.covariances import of_traits
+from genialearn.mixed_models.fits import adjusted_by_animal
+from genialearn.mixed_models.records import patterns
+from genialearn.predictors.gblup import GBLUP
+from genialearn.predictors.held_out import learnable
+from genialearn.predictors.inner_parts import recorded_traits, spread_folds
 
 _PRIOR_MEMBERS = 10.0
 """As many members' worth of spread is the same for all animals: with few members single spreads are mostly chance."""
@@ -94,6 +101,31 @@ class Uncertainty:
         return np.asarray(np.sqrt(self.error_variances * factor))
 
 
+def genetic_variances(cohort: Cohort, n_animals: int, *, seed: int) -> FloatArray:
+    """Return the genetic variance of each trait by REML of so many animals at most, shape (traits,).
+
+    Traits that have too few records get infinity.
+
+    Parameters
+    ----------
+    cohort
+        Training animals.
+    n_animals
+        From how many; of more, some are chosen so that those with rare records are among them.
+    seed
+        Of the choice.
+    """
+    folds = spread_folds(recorded_traits(cohort), -(-len(cohort) // n_animals), seed=seed)
+    some = cohort.select(np.flatnonzero(folds == 0))
+    known = learnable(some)
+    out = np.full(len(known), np.inf)
+    if known.any():
+        base, learned = GBLUP(seed=seed), of_traits(some, known)
+        base.fit_traits(learned)
+        out[known] = _variances_of_values(base, learned)
+    return out
+
+
 def _averaged(held_out: Sequence[tuple[IntArray, FloatArray]]) -> tuple[IntArray, FloatArray]:
     """Return the rows that anybody held out, and the mean prediction of those who did, (rows, traits)."""
     rows, place = np.unique(np.concatenate([rows for rows, _ in held_out]), return_inverse=True)
@@ -107,3 +139,28 @@ def around(centre: FloatArray, standard_deviations: FloatArray, level: float) ->
     """Return normal intervals of so much probability."""
     reach = ndtri(0.5 + level / 2) * standard_deviations
     return Intervals(centre - reach, centre + reach)
+
+
+def _variances_of_values(base: GBLUP, cohort: Cohort) -> FloatArray:
+    """Return variances of genetic values among the animals that a GBLUP was fitted on, shape (traits,).
+
+    The larger one of what REML expects, genetic variance times the mean diagonal of G, and of what these animals'
+    records vary by beyond residuals: few loci or a trend make it larger than expected, markers that tell too little of
+    the loci make both too small.
+
+    Parameters
+    ----------
+    base
+        A fitted GBLUP.
+    cohort
+        What it was fitted on.
+    """
+    records, weights = adjusted_by_animal(base.models_, len(cohort))
+    shares = weights / weights.sum(axis=0)
+    means = np.nansum(shares * records, axis=0)
+    spread = np.nansum(shares * (records - means) ** 2, axis=0)
+    residual = np.array([fitted.variances.residual for fitted in base.models_])
+    left = np.array([pattern.n_contrasts / len(pattern.records) for pattern in patterns(cohort)])
+    beyond = spread - left * residual * (weights > 0).sum(axis=0) / weights.sum(axis=0)
+    genetic = np.array([fitted.variances.genetic for fitted in base.models_])
+    return np.asarray(np.maximum(base.mean_diagonal_ * genetic, beyond))
