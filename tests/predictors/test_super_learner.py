@@ -61,8 +61,8 @@ def members(monkeypatch: pytest.MonkeyPatch) -> None:
     Knowing.trained = []
 
 
-def fitted(members: Any) -> SuperLearner:
-    return SuperLearner(members=members, folds=3).fit(family_cohort())
+def fitted(members: Any, gate_level: float | None = 0.05) -> SuperLearner:
+    return SuperLearner(members=members, folds=3, gate_level=gate_level).fit(family_cohort())
 
 
 def test_a_member_that_knows_more_is_added_where_it_does() -> None:
@@ -93,6 +93,16 @@ def test_members_that_only_guess_leave_gblup() -> None:
     np.testing.assert_array_equal(model.predict(cohort), GBLUP().fit(cohort).predict(cohort))
 
 
+def test_gates_that_need_no_proof_leave_to_gblup_what_members_only_guess() -> None:
+    model, cohort = fitted(["knowing", "chance"], gate_level=None), family_cohort()
+    errors = (model.predict(cohort) - GBLUP().fit(cohort).predict(cohort)) / np.nanstd(cohort.records.values, axis=0)
+
+    assert model.gate_[STATURE] > 0.9
+    assert np.all((model.gate_ >= 0) & (model.gate_ <= 1))
+    assert model.shares_[0, STATURE] > 0.8
+    assert np.delete(errors, STATURE, axis=1).std(axis=0).max() < 0.3
+
+
 def test_no_animal_is_predicted_by_a_model_that_saw_it() -> None:
     fitted(["knowing"])
     left_out = [set(family_cohort().animals) - trained for trained in Knowing.trained]
@@ -107,7 +117,7 @@ def test_a_trait_with_too_few_records_for_folds_keeps_to_gblup() -> None:
     values[np.random.default_rng(1).permutation(len(cohort))[14:], STATURE] = np.nan
     model = SuperLearner(members=["knowing"], folds=3).fit(with_values(cohort, values))
 
-    assert not model.gate_.any()
+    assert model.gate_[STATURE] == 0
 
 
 def test_settings_of_members_are_theirs() -> None:
@@ -122,7 +132,7 @@ class TestMembersByDefault:
         return list(SuperLearner()._unfitted(cohort))
 
     def test_few_animals_and_several_traits(self) -> None:
-        assert self.names(family_cohort()) == ["gblup-multi", "rkhs", "lightgbm", "bayesr"]
+        assert self.names(family_cohort()) == ["gblup-multi", "rkhs", "gblup-nonadditive", "lightgbm", "bayesr"]
 
     def test_one_trait(self) -> None:
         assert "gblup-multi" not in self.names(with_trait_columns(family_cohort(), [STATURE]))

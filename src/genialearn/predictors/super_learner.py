@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.optimize import nnls
 
-from genialearn._arrays import FloatArray
+from genialearn._arrays import FloatArray, StrArray
 from genialearn._checks import check_at_least, check_between, check_known
 from genialearn.cohorts import Cohort
 from genialearn.contracts import Predictor
@@ -18,6 +18,7 @@ from genialearn.mixed_models.fits import TraitFits, adjusted_by_animal
 from genialearn.mixed_models.memory import Sizes, needed_bytes
 from genialearn.predictors.catalogue import CATALOGUE
 from genialearn.predictors.gates import gate_notes, gates
+from genialearn.predictors.gates import shares as shrunken_gates
 from genialearn.predictors.gblup import GBLUP, within_bounds
 from genialearn.predictors.held_out import predicted_without
 from genialearn.predictors.inner_parts import spread_folds
@@ -29,17 +30,19 @@ Members = Sequence[str] | Mapping[str, Mapping[str, Any]]
 _USUAL: dict[str, dict[str, Any]] = {
     "gblup-multi": {},
     "rkhs": {},
+    "gblup-nonadditive": {},
     "lightgbm": {},
     "bayesr": {"sweeps": 600, "burn_in": 200, "chains": 1},
 }
-"""Members unless others are given: one of each kind; which are best together hasn't been measured. Chains of `bayesr`
-are as long as predictions need, not as variances do: on wheat r is that of 1,500 sweeps."""
+"""Members unless others are given: one of each kind. Chains of `bayesr` are as long as predictions need, not as
+variances do: on wheat r is that of 1,500 sweeps."""
 
-_JOINT = {"gblup-multi", "bayesr"}
-"""Those that don't take random effects beside breeding values."""
+_WITHOUT_RANDOM = {"gblup-multi", "gblup-nonadditive", "bayesr"}
+"""Those that don't take random effects beside breeding values, or may not converge with them."""
 
+_DEAR = {"gblup-nonadditive", "bayesr"}
 _FEW = 5000
-"""Animals up to which chains of `bayesr` are short beside the other members."""
+"""Members whose fits are only short up to so many animals, beside those of the others."""
 
 _FIRM = 1e3
 """Weight of the equation that all shares add up to 1, beside equations of unit length."""
@@ -52,8 +55,9 @@ class SuperLearner(Estimator):
     2. Of each trait, the records are regressed on these predictions by least squares, with shares of the models that
        are not negative and add up to 1, GBLUP's among them (Breiman 1996).
     3. Shares that other folds told give each animal the change from GBLUP that was not learned from its own record. The
-       regression of GBLUP's out-of-fold errors on these changes gives each trait's gate, from 0 (pure GBLUP) to 1, and
-       0 unless it is significant, corrected for all traits.
+       regression of GBLUP's out-of-fold errors on these changes gives each trait's gate, from 0 (pure GBLUP) to 1:
+       shrunk towards the mean of all traits, and that to 1, as far as its uncertainty asks; or with `gate_level` 0
+       unless it is significant.
     4. All models are fitted again on all training animals.
 
     It costs as many fits of each model as there are folds, and one more.
@@ -62,14 +66,15 @@ class SuperLearner(Estimator):
     ----------
     members
         Names of models in the catalogue, or their settings by name: {"lightgbm": {"leaves": 8}, "network": {}}; None:
-        gblup-multi (of several traits), rkhs, lightgbm and (of up to 5,000 animals) bayesr of 600 sweeps, but neither
-        the first nor the last where there are random effects beside breeding values.
+        gblup-multi (of several traits), rkhs, lightgbm and, of up to 5,000 animals, gblup-nonadditive and bayesr of 600
+        sweeps; rkhs and lightgbm alone where there are random effects beside breeding values.
     heritability, relationships, solver
         Of the GBLUP, as in `GBLUP`.
     folds
         How many parts the training animals are divided into.
     gate_level
-        Probability that any gate opens where no change is worth anything; sires' families count as dependent.
+        Probability that any gate opens where no change is worth anything, corrected for all traits; sires' families
+        count as dependent. None for gates that need no proof: they gain more, and promise less.
     threads
         Of the members; 0 for all cores.
     seed
@@ -100,7 +105,7 @@ class SuperLearner(Estimator):
         relationships: str = "vanraden1",
         solver: str = "auto",
         folds: int = 5,
-        gate_level: float = 0.05,
+        gate_level: float | None = None,
         threads: int = 0,
         seed: int = 1,
     ) -> None:
@@ -121,7 +126,8 @@ class SuperLearner(Estimator):
     def fit(self, cohort: Cohort) -> Self:
         """Fit GBLUP and all members, on all training animals and without each fold."""
         check_at_least("super-learner folds", self.folds, 3)
-        check_between("super-learner gate_level", self.gate_level, 0, 0.5)
+        if self.gate_level is not None:
+            check_between("super-learner gate_level", self.gate_level, 0, 0.5)
         cohort = cohort.canonical()
         unfitted = self._unfitted(cohort)  # before anything is fitted: a member may be unknown
         self.base_ = GBLUP(
@@ -152,7 +158,17 @@ class SuperLearner(Estimator):
             shares = _shares(errors[outside], changes[:, outside], weights[outside])
             changed[inside] = _combined(shares, changes[:, inside])
         self.shares_ = _shares(errors, changes, weights)
-        self.gate_ = gates(errors, changed, weights, self.gate_level, blocks=blocks(cohort))
+        self.gate_ = self._gates(errors, changed, weights, blocks(cohort))
+
+    def _gates(self, errors: FloatArray, changed: FloatArray, weights: FloatArray, dependent: StrArray) -> FloatArray:
+        if self.gate_level is not None:
+            return gates(errors, changed, weights, self.gate_level, blocks=dependent)
+        any_change = np.any(changed * (weights > 0), axis=0)
+        out = np.zeros(len(any_change))
+        if any_change.any():
+            columns = (matrix[:, any_change] for matrix in (errors, changed, weights))
+            out[any_change] = shrunken_gates(*columns, blocks=dependent)
+        return out
 
     def _unfitted(self, cohort: Cohort | None = None) -> dict[str, Predictor]:
         """Return the members by name; those by default as far as they fit the cohort."""
@@ -204,9 +220,9 @@ def _usual(cohort: Cohort | None) -> Members:
         return _USUAL
     unfit = {"gblup-multi"} if len(cohort.traits) == 1 else set()
     if len(cohort) > _FEW:
-        unfit |= {"bayesr"}
+        unfit |= _DEAR
     if any(trait.random for trait in cohort.traits):
-        unfit |= _JOINT
+        unfit |= _WITHOUT_RANDOM
     return {name: settings for name, settings in _USUAL.items() if name not in unfit}
 
 
