@@ -118,6 +118,8 @@ def main() -> None:
             folds = kept.rows()
         else:
             folds = pd.concat(results(arguments, name, kept, seed) for seed in arguments.seed or [1, 2, 3])
+        if folds.empty:
+            continue
         print(f"\n## {name}: {folds['trait'].nunique()} traits\n")
         print(summary(folds))
         print(traits(folds))
@@ -191,7 +193,8 @@ def summary(folds: pd.DataFrame) -> str:
         seconds = own.drop_duplicates(["seed", "fold"]).groupby("seed")["seconds"].sum().mean()
         cells += [f"{own['b1'].median():.2f}", f"{seconds:.0f}", str(own["seed"].nunique())]
         lines.append(f"| {model} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    failed = sorted(set(folds["model"]) - set(wide))
+    return "\n".join([*lines, *(f"\n{model} failed" for model in failed)]) + "\n"
 
 
 def mean_and_error(differences: pd.Series[float]) -> tuple[float, float]:
