@@ -8,7 +8,7 @@ from genialearn._arrays import FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.genotypes import dosages
 from genialearn.mixed_models import marker_sampler
-from genialearn.mixed_models.marker_sampler import BAYES_R, MarkerSampler, Prior
+from genialearn.mixed_models.marker_sampler import BAYES_C, BAYES_R, MarkerSampler, Prior
 
 
 def centred(cohort: Cohort) -> FloatArray:
@@ -142,3 +142,17 @@ def test_traits_do_not_see_each_other() -> None:
 
     np.testing.assert_allclose(state.effects[:, 0], again.effects[:, 0], atol=1e-9)
     assert np.abs(state.effects[:, 1:] - again.effects[:, 1:]).max() > 0.01
+
+
+def test_markers_that_do_not_vary_say_nothing_of_how_many_effects_are_0() -> None:
+    rng = np.random.default_rng(4)
+    dosages = rng.integers(0, 3, (200, 60)).astype(np.int8)
+    genetic = dosages @ rng.standard_normal(60)
+    records = (genetic - genetic.mean()) / genetic.std() + 1.5 * rng.standard_normal(200)
+    fixed = np.full((200, 3000), 2, dtype=np.int8)
+
+    def effects(values: np.ndarray) -> float:
+        sampler = MarkerSampler(Cohort.from_arrays(values, records[:, None]).canonical(), BAYES_C)
+        return float(sampler.run(600, 100, 2, begin_with_many=True, rng=np.random.default_rng(1)).n_effects.mean())
+
+    assert effects(np.hstack([dosages, fixed])) == pytest.approx(effects(dosages), rel=0.15)

@@ -228,11 +228,19 @@ class MarkerSampler(MarkerSystem):
         The training animals, canonical.
     prior
         Of effects.
+
+    Attributes
+    ----------
+    n_fixed
+        Markers that don't vary among a trait's animals: as nobody can tell their effects, they say nothing of how many
+        effects are 0, shape (traits,).
     """
 
     def __init__(self, cohort: Cohort, prior: Prior) -> None:
         super().__init__(cohort)
         self.prior = prior
+        markers = self.diagonals[self.product_of, : self.blocks.n_markers]
+        self.n_fixed: IntArray = np.count_nonzero(markers <= 0, axis=1)
 
     def run_all(self, sweeps: int, burn_in: int, n_draws: int, rngs: Sequence[np.random.Generator]) -> list[Chain]:
         """Return a chain for each source of randomness, beginning with many effects and with few in turn.
@@ -377,4 +385,5 @@ class _State:
         squares = float(np.sum(own**2 / self._multiples[components[inside]])) + FREEDOM * self._prior_scale
         self._scales[trait] = squares / rng.chisquare(int(inside.sum()) + FREEDOM)
         counts = np.bincount(components, minlength=len(self._multiples))
+        counts[0] -= self._sampler.n_fixed[trait]
         self._shares[trait] = rng.dirichlet(counts + 1.0)
