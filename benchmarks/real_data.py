@@ -182,19 +182,24 @@ def summary(folds: pd.DataFrame) -> str:
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     wide = folds.pivot_table(index=["seed", "fold", "trait"], columns="model", values="r")
     for model in ordered(wide):
-        cells = [f"{wide[model].mean():.3f}"]
+        cells = [short(wide[model].mean())]
         for reference in references:
             difference = wide[model] - wide[reference]
             mean, error = mean_and_error(difference.groupby(["seed", "fold"]).mean())
             by_trait = [mean_and_error(part) for _, part in difference.groupby("trait")]
             up, down = (sum(sign * value > 2 * se for value, se in by_trait) for sign in (1, -1))
-            cells.append("" if model == reference else f"{mean:+.3f} ({error:.3f}); {up}, {down}")
+            cells.append("" if model == reference else f"{short(mean, '+')} ({short(error)}); {up}, {down}")
         own = folds[folds["model"] == model]
         seconds = own.drop_duplicates(["seed", "fold"]).groupby("seed")["seconds"].sum().mean()
         cells += [f"{own['b1'].median():.2f}", f"{seconds:.0f}", str(own["seed"].nunique())]
-        lines.append(f"| {model} | " + " | ".join(cells) + " |")
+        lines.append(f"| `{model}` | " + " | ".join(cells) + " |")
     failed = sorted(set(folds["model"]) - set(wide))
     return "\n".join([*lines, *(f"\n{model} failed" for model in failed)]) + "\n"
+
+
+def short(number: float, sign: str = "") -> str:
+    """Return a number with three decimals, as tables have it: without the 0 before the point."""
+    return f"{number:{sign}.3f}".replace("0.", ".", 1) if abs(number) < 1 else f"{number:{sign}.3f}"
 
 
 def mean_and_error(differences: pd.Series[float]) -> tuple[float, float]:
@@ -209,7 +214,7 @@ def traits(folds: pd.DataFrame) -> str:
     models = ordered(wide)
     lines = ["| trait | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|"]
     for trait, row in wide.iterrows():
-        lines.append(f"| {trait} | " + " | ".join(f"{row[model]:.3f}" for model in models) + " |")
+        lines.append(f"| {trait} | " + " | ".join(short(row[model]) for model in models) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -247,16 +252,16 @@ def sets(folds: dict[str, pd.DataFrame]) -> str:
     means = pd.DataFrame({name: of.groupby("model")["r"].mean() for name, of in folds.items()})
     lines = ["| model | " + " | ".join([*means, "mean"]) + " |", "|---" * (means.shape[1] + 2) + "|"]
     for model in ordered(means.T):
-        cells = ["" if np.isnan(r) else f"{r:.3f}" for r in means.loc[model]]
-        mean = "" if means.loc[model].isna().any() else f"{means.loc[model].mean():.3f}"
-        lines.append(f"| {model} | " + " | ".join([*cells, mean]) + " |")
+        cells = ["" if np.isnan(r) else short(r) for r in means.loc[model]]
+        mean = "" if means.loc[model].isna().any() else short(means.loc[model].mean())
+        lines.append(f"| `{model}` | " + " | ".join([*cells, mean]) + " |")
     for name, of in folds.items():
         wide = of.pivot_table(index=["seed", "fold", "trait"], columns="model", values="r")
         if STACK in wide:
             wide = wide[wide[STACK].notna()]
             best = str(wide.drop(columns=STACK).mean().idxmax())
             mean, error = mean_and_error((wide[STACK] - wide[best]).groupby(["seed", "fold"]).mean())
-            lines.append(f"\n{name}: {STACK} less {best}, the best of the others: {mean:+.4f} ({error:.4f})")
+            lines.append(f"\n{name}: {STACK} less {best}, the best of the others: {short(mean, '+')} ({short(error)})")
     return "\n".join(lines) + "\n"
 
 
