@@ -43,7 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "deepgblup": {**_FEW_STEPS, "batch_animals": 32},
     "bslmm": {"folds": 2},
     "dlgblup": {"folds": 2, "members": 2, "max_epochs": 5, "batch_animals": 32, "threads": 1},
-    "elastic-net": {"steps": 8, "lowest": 0.1, "counted": 2},
+    "elastic-net": {"l1_ratio": 0.1, "steps": 8, "lowest": 0.1, "counted": 2},
     "extra-trees": {**_FEW_TREES, "n_trees": 20},
     "gblup": {},
     "hybrid": {"degree": 2, "folds": 3, "gate_level": 0.5},

@@ -60,6 +60,15 @@ def test_lasso_has_fewer_effects_than_the_elastic_net() -> None:
     assert r(fitted(ElasticNet).predict(simulated()[0].select(TEST)), MANY) > 0.4
 
 
+def test_each_trait_takes_its_own_ratio() -> None:
+    cohort = simulated()[0]
+    both, alone = (ElasticNet(l1_ratio=ratio, steps=20).fit(cohort.select(TRAIN)) for ratio in ((0.01, 0.5), 0.5))
+
+    assert both.l1_ratio_[[FEW, MANY]].tolist() == [0.5, 0.01]
+    assert alone.l1_ratio_.tolist() == [0.5] * 3
+    np.testing.assert_array_equal(both.marker_effects_[:, FEW], alone.marker_effects_[:, FEW])
+
+
 def test_noise_is_nearly_the_mean() -> None:
     predicted = fitted(ElasticNet).predict(simulated()[0].select(TEST))
 
@@ -95,6 +104,8 @@ def test_fewer_folds_may_be_held_out() -> None:
     ("settings", "message"),
     [
         ({"l1_ratio": 0.0}, r"^elastic-net l1_ratio: expected a number from 0\.001 to 1, found 0\.0\.$"),
+        ({"l1_ratio": ()}, r"^elastic-net l1_ratio: expected one share or several, found none\."),
+        ({"l1_ratio": (0.1, 2.0)}, r"^elastic-net l1_ratio: expected a number from 0\.001 to 1, found 2\.0\.$"),
         ({"steps": 1}, r"^elastic-net steps: expected a whole number of at least 2, found 1\.$"),
         ({"lowest": 0.9}, r"^elastic-net lowest: expected a number from 1e-06 to 0\.5, found 0\.9\.$"),
         ({"folds": 1}, r"^elastic-net folds: expected a whole number of at least 2, found 1\.$"),

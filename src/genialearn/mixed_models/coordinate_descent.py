@@ -89,10 +89,12 @@ class ElasticNetPath:
         The training animals, canonical.
     l1_ratio
         a, above 0.
+    system
+        Of the same cohort, where there is one already.
     """
 
-    def __init__(self, cohort: Cohort, l1_ratio: float) -> None:
-        self.system = MarkerSystem(cohort)
+    def __init__(self, cohort: Cohort, l1_ratio: float, system: MarkerSystem | None = None) -> None:
+        self.system = MarkerSystem(cohort) if system is None else system
         self._ratio = l1_ratio
         blocks, p = self.system.blocks, self.system.blocks.frequencies
         n_rows, n_markers = blocks.shape

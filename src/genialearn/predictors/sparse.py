@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy as np
 from genialearn._arrays import BoolArray, FloatArray, IntArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
-from genialearn.errors import NotFittedError
+from genialearn.errors import NotFittedError, SettingError
 from genialearn.estimator import Estimator
 from genialearn.genotypes import products
 from genialearn.mixed_models.adjustment import AdjustedRecords, adjusted_records
 from genialearn.mixed_models.coordinate_descent import ElasticNetPath
 from genialearn.mixed_models.covariances import of_traits
+from genialearn.mixed_models.marker_system import MarkerSystem
 from genialearn.mixed_models.memory import PROCESS, Sizes
 from genialearn.predictors.gblup import within_bounds
 from genialearn.predictors.gblup_multi import refuse_random_effects
@@ -30,13 +32,13 @@ _PATIENCE = 6
 class ElasticNet(Estimator):
     """Elastic net of each trait on all markers, all traits in one sweep, fixed effects unpenalised.
 
-    The penalty of each trait is the one of a falling path whose squared errors of animals held out are least; the
-    whole path is followed without each fold, and once more with all animals.
+    The penalty of each trait is the one of a falling path, or of one for each of some ratios, whose squared errors of
+    animals held out are least; whole paths are followed without each fold, and once more with all animals.
 
     Parameters
     ----------
     l1_ratio
-        Share of the penalty on absolute values; the rest is on squares.
+        Share of the penalty on absolute values; the rest is on squares. Of several each trait takes its own.
     steps, lowest
         Penalties of a path, and the last one over the first.
     folds
@@ -53,6 +55,8 @@ class ElasticNet(Estimator):
         Effect of one copy of the counted allele, shape (markers, traits).
     mean_
         Average fixed part of the records, shape (traits,).
+    l1_ratio_
+        Of each trait, shape (traits,).
     penalty_
         Of each trait, over the one above which all effects are 0, shape (traits,).
     n_effects_
@@ -69,7 +73,7 @@ class ElasticNet(Estimator):
     def __init__(
         self,
         *,
-        l1_ratio: float = 0.1,
+        l1_ratio: float | Sequence[float] = (0.01, 0.1, 0.5),
         steps: int = 40,
         lowest: float = 0.01,
         folds: int = 5,
@@ -90,62 +94,83 @@ class ElasticNet(Estimator):
         self.refuse(cohort)
         self.scale_ = GenomicScale.of(cohort.genotypes)
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
-        path = ElasticNetPath(cohort, self.l1_ratio)
-        shares = np.geomspace(1, self.lowest, self.steps)
-        penalties = shares[:, None] * path.highest
-        best = self._best_steps(cohort, penalties)
-        self.marker_effects_ = np.zeros((len(self.scale_.markers), len(best)))
-        self.mean_ = np.zeros(len(best))
-        units = np.where(path.system.varies, path.system.units, 1.0)
-        for step, effects in enumerate(path.follow(penalties[: best.max() + 1])):
-            here = best == step
-            self.marker_effects_[:, here] = effects[:, here]
-            self.mean_[here] = (units * path.means)[here]
-        self.penalty_ = shares[best]
+        system, shares = MarkerSystem(cohort), np.geomspace(1, self.lowest, self.steps)
+        ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
+        paths = [ElasticNetPath(cohort, ratio, system) for ratio in ratios]
+        penalties = np.stack([shares[:, None] * path.highest for path in paths])
+        ratio, step = self._best(cohort, ratios, penalties)
+        self.marker_effects_ = np.zeros((len(self.scale_.markers), len(step)))
+        self.mean_ = np.zeros(len(step))
+        units = np.where(system.varies, system.units, 1.0)
+        for place in np.unique(ratio):
+            own = ratio == place
+            for here, effects in enumerate(paths[place].follow(penalties[place, : step[own].max() + 1])):
+                now = own & (step == here)
+                self.marker_effects_[:, now] = effects[:, now]
+                self.mean_[now] = (units * paths[place].means)[now]
+        self.l1_ratio_, self.penalty_ = ratios[ratio], shares[step]
         self.n_effects_ = np.count_nonzero(self.marker_effects_, axis=0)
         return self
 
     def _check(self) -> None:
-        check_between(f"{self._name} l1_ratio", self.l1_ratio, 0.001, 1)
+        ratios = [self.l1_ratio] if isinstance(self.l1_ratio, float | int) else list(self.l1_ratio)
+        if not ratios:
+            raise SettingError(f"{self._name} l1_ratio", expected="one share or several", found="none")
+        for ratio in ratios:
+            check_between(f"{self._name} l1_ratio", ratio, 0.001, 1)
         check_at_least(f"{self._name} steps", self.steps, 2)
         check_between(f"{self._name} lowest", self.lowest, 1e-6, 0.5)
         check_at_least(f"{self._name} folds", self.folds, 2)
         check_at_least(f"{self._name} counted", self.counted, 0)
 
-    def _best_steps(self, cohort: Cohort, penalties: FloatArray) -> IntArray:
-        """Return where on the path each trait's loss of animals held out is least, shape (traits,)."""
+    def _best(self, cohort: Cohort, ratios: FloatArray, penalties: FloatArray) -> tuple[IntArray, IntArray]:
+        """Return which ratio, and which step of its path, loses least on animals held out, shape (traits,) each.
+
+        Parameters
+        ----------
+        cohort, ratios
+            The training animals, and the ratios.
+        penalties
+            Shape (ratios, steps, traits).
+        """
         folds = stopping_folds(cohort, recorded_traits(cohort), self.folds, seed=self.seed)
         records = adjusted_records(cohort)
         losses = np.zeros(penalties.shape)
         for fold in range(min(self.counted or self.folds, self.folds)):
-            losses += self._fold_losses(cohort, penalties, records, folds == fold)
-        best, told = np.argmin(losses, axis=0), losses.any(axis=0)
+            losses += self._fold_losses(cohort, ratios, penalties, records, folds == fold)
+        n_ratios, n_steps, n_traits = penalties.shape
+        flat = losses.reshape(n_ratios * n_steps, n_traits)
+        ratio, step = np.divmod(np.argmin(flat, axis=0), n_steps)
+        told = flat.any(axis=0)
         if told.any():  # a trait that no animal held out has a record of is penalised as the others are
-            best[~told & learnable(cohort)] = int(np.median(best[told]))
-        return np.asarray(best)
+            untold = ~told & learnable(cohort)
+            ratio[untold] = np.bincount(ratio[told]).argmax()
+            step[untold] = int(np.median(step[told & (ratio == np.bincount(ratio[told]).argmax())]))
+        return ratio, step
 
     def _fold_losses(
-        self, cohort: Cohort, penalties: FloatArray, records: AdjustedRecords, held: BoolArray
+        self, cohort: Cohort, ratios: FloatArray, penalties: FloatArray, records: AdjustedRecords, held: BoolArray
     ) -> FloatArray:
-        """Return the loss of animals held out at each penalty; where the path ended before, the last one.
+        """Return the loss of animals held out at each penalty; where a path ended before, the last one.
 
-        0 in traits that have too few records without them. Shape (steps, traits).
+        0 in traits that have too few records without them. Shape (ratios, steps, traits).
         """
         part = cohort.select(np.flatnonzero(~held))
         known = learnable(part)
         out = np.zeros(penalties.shape)
         if not known.any() or not held.any():
             return out
-        path = ElasticNetPath(of_traits(part, known), self.l1_ratio)
-        others, scale = cohort.genotypes.select(animals=np.flatnonzero(held)), GenomicScale.of(part.genotypes)
+        learned = of_traits(part, known)
+        system, others = MarkerSystem(learned), cohort.genotypes.select(animals=np.flatnonzero(held))
         values, weights = records.values[held][:, known], records.weights[held][:, known]
-        for step, effects in enumerate(path.follow(penalties[:, known])):
-            predicted = products.times_marker_effects(others, scale.frequencies, effects)
-            out[step, known] = squared_errors(values - predicted, weights).sum(axis=0)
-            best = np.argmin(out[: step + 1, known], axis=0)
-            if step - best.max() >= _PATIENCE:
-                out[step:, known] = out[step, known]
-                break
+        for losses, ratio, falling in zip(out, ratios, penalties, strict=True):
+            path = ElasticNetPath(learned, ratio, system)
+            for step, effects in enumerate(path.follow(falling[:, known])):
+                predicted = products.times_marker_effects(others, system.blocks.frequencies, effects)
+                losses[step, known] = squared_errors(values - predicted, weights).sum(axis=0)
+                if step - np.argmin(losses[: step + 1, known], axis=0).max() >= _PATIENCE:
+                    losses[step:, known] = losses[step, known]
+                    break
         return out
 
     def refuse(self, cohort: Cohort) -> None:
@@ -181,7 +206,7 @@ class Lasso(ElasticNet):
     def __init__(
         self,
         *,
-        l1_ratio: float = 1.0,
+        l1_ratio: float | Sequence[float] = 1.0,
         steps: int = 40,
         lowest: float = 0.01,
         folds: int = 5,
