@@ -223,7 +223,8 @@ def beside_published(folds: pd.DataFrame, data: DataSet, table: pd.DataFrame) ->
     table = table[table["species"] == data.species]
     found = {(_plain(trait), model): r for trait, model, r in table[["trait", "model", "correlation_mean"]].to_numpy()}
     ours = folds.groupby(["trait", "model"])["r"].mean()
-    methods = {method: model for method, model in PUBLISHED.items() if model in set(folds["model"])}
+    run = {model.partition(":")[0]: model for model in folds["model"].unique()}
+    methods = {method: run[model] for method, model in PUBLISHED.items() if model in run}
     names = {str(trait): _plain(data.published_as.get(str(trait), str(trait))) for trait in folds["trait"].unique()}
     lines = ["| ours / published | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
     for trait, published in names.items():
