@@ -29,6 +29,7 @@ from tables import markdown
 
 from genialearn import Cohort, CohortFiles, make_predictor, read_cohort
 from genialearn._arrays import FloatArray
+from genialearn.contracts import HasHeritability
 from genialearn.genotypes import dosages, write_plink
 
 MODELS = ("gblup", "bayesr", "bayesc")
@@ -68,10 +69,11 @@ def compared(arguments: argparse.Namespace, seed: int) -> list[dict[str, object]
     for name in MODELS:
         started = time.perf_counter()
         model = make_predictor(name, seed=seed, threads=arguments.threads).fit(train)
+        assert isinstance(model, HasHeritability)
         n_effects = getattr(model, "diagnostics_", pd.DataFrame({"figure": []})).query("figure == 'n_effects'")
         found[name] = Found(
             model.predict(test),
-            model.heritability_,  # type: ignore[attr-defined]
+            model.heritability_,
             n_effects["mean"].to_numpy() if len(n_effects) else np.full(len(cohort.traits), np.nan),
             time.perf_counter() - started,
         )

@@ -36,7 +36,7 @@ class Kept:
         return set(table.loc[table["seed"] == seed, "model"])
 
     def rows(self) -> pd.DataFrame:
-        """Return `seed model split trait r b1 seconds`, a row a fold and trait; seconds are of all traits."""
+        """Return `seed model fold seconds trait r b1`, a row a fold and trait; seconds are of all traits."""
         table = self._table()
         traits = [column.removeprefix("r:") for column in table if column.startswith("r:")]
         parts = [

@@ -31,7 +31,15 @@ LOCI = 200
 PAIRS = 200
 LARGE = 0.27
 SHARE = 0.5
-MODELS = ("gblup", "gblup-nonadditive", "rkhs", "arc-cosine", "bayesr:sweeps=600,burn_in=200", "lightgbm")
+MODELS = (
+    "gblup",
+    "gblup-nonadditive",
+    "rkhs",
+    "arc-cosine",
+    "bayesr:sweeps=600,burn_in=200",
+    "lightgbm",
+    "random-forest",
+)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-import pytest
 from crossbred import REFERENCE, CrossbredCase, beside, scenario_table
 from crossbred_herd import CrossbredHerd, CrossbredTraits, crossbred_herd, crossbred_traits
 
@@ -48,7 +47,6 @@ def test_additive_traits_of_the_same_effects_are_linear_in_dosages() -> None:
     assert [name == ["same effects", "additive"] for name in names] == linear
 
 
-@pytest.mark.slow
 def test_a_herd_is_scored_by_every_model() -> None:
     case = CrossbredCase(herd(), traits())
     rows = [

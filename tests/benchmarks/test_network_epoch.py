@@ -11,7 +11,6 @@ pytest.importorskip("torch")
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "network_epoch.py"
 
 
-@pytest.mark.slow
 def test_a_small_epoch(tmp_path: Path) -> None:
     sizes = ["--animals", "203", "--markers", "301", "--traits", "3", "--threads", "1", "--folder", str(tmp_path)]
     finished = subprocess.run([sys.executable, str(SCRIPT), *sizes], capture_output=True, text=True, check=True)

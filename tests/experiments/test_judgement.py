@@ -93,7 +93,6 @@ def test_what_cannot_be_judged(herd: Path, artificial: Path, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 def test_the_memory_that_is_said_is_what_a_process_takes(tmp_path: Path) -> None:
     herd = large_herd(300)
     write_vcf(tmp_path / "real.vcf", herd.select(animals=slice(0, 100)))

@@ -123,7 +123,6 @@ def test_out_of_fold_values_are_those_of_refitting_without_the_fold() -> None:
         np.testing.assert_allclose(actual[folds == fold], expected[folds == fold], atol=1e-4)
 
 
-@pytest.mark.slow
 def test_truth_is_within_its_intervals() -> None:
     """Standard errors are averaged over herds: one that is estimated low has a small one, as variances do."""
     found = [fitted(simulated(50 + seed), 20).models[0].components for seed in range(10)]

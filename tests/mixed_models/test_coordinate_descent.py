@@ -13,6 +13,7 @@ from genialearn.genotypes import dosages
 from genialearn.mixed_models import coordinate_descent
 from genialearn.mixed_models.adjustment import average_by_animal
 from genialearn.mixed_models.coordinate_descent import ElasticNetPath
+from genialearn.mixed_models.marker_system import MarkerSystem
 
 FAT = 1
 
@@ -43,7 +44,7 @@ def test_effects_are_those_of_another_library(l1_ratio: float, patient: None) ->
     cohort = without_fixed_effects(family_cohort(120, 300)).canonical()
     weights = np.random.default_rng(1).uniform(0.5, 2.0, cohort.records.weights.shape)
     cohort = replace(cohort, records=replace(cohort.records, weights=weights))
-    path, (z, roots) = ElasticNetPath(cohort, l1_ratio), standardised(cohort)
+    path, (z, roots) = ElasticNetPath(MarkerSystem(cohort), l1_ratio), standardised(cohort)
     penalties = np.array([1.0, 0.5, 0.2])[:, None] * path.highest
     found = last(path, penalties)
 
@@ -58,7 +59,7 @@ def test_effects_are_those_of_another_library(l1_ratio: float, patient: None) ->
 
 
 def test_nothing_differs_from_0_at_the_highest_penalty_and_something_just_below() -> None:
-    path = ElasticNetPath(family_cohort().canonical(), 0.5)
+    path = ElasticNetPath(MarkerSystem(family_cohort().canonical()), 0.5)
     at, below = np.array([1.0, 0.97])[:, None] * path.highest
 
     assert not last(path, at[None] * (1 + 1e-6)).any()
@@ -70,7 +71,7 @@ def test_fixed_effects_are_not_penalised(patient: None) -> None:
     cohort = family_cohort(fixed="herd").canonical()
     herd = cohort.records.effects["herd"].str[1:].astype(float).to_numpy()
     far = replace(cohort, records=replace(cohort.records, values=cohort.records.values + 1000 * herd[:, None]))
-    paths = [ElasticNetPath(each, 0.5) for each in (cohort, far)]
+    paths = [ElasticNetPath(MarkerSystem(each), 0.5) for each in (cohort, far)]
     one, other = (last(path, np.array([1.0, 0.3])[:, None] * path.highest) for path in paths)
 
     np.testing.assert_allclose(one, other, atol=1e-3 * np.abs(one).max(axis=0).min() + 1e-6)
@@ -93,7 +94,7 @@ def test_repeated_records_are_their_weighted_means(patient: None) -> None:
     summed = replace(
         plain, records=replace(plain.records, values=np.column_stack(records), weights=np.column_stack(weights))
     )
-    paths = [ElasticNetPath(each, 0.5) for each in (repeated, summed)]
+    paths = [ElasticNetPath(MarkerSystem(each), 0.5) for each in (repeated, summed)]
     shares = [np.array([1.0, 0.4])[:, None] * path.highest for path in paths]
     effects = [last(path, penalties) for path, penalties in zip(paths, shares, strict=True)]
 
@@ -108,7 +109,7 @@ def test_holes_of_a_trait_leave_the_others_alone() -> None:
     holed = replace(cohort, records=replace(cohort.records, values=values))
     one, other = (
         last(path, np.array([1.0, 0.4])[:, None] * path.highest)
-        for path in (ElasticNetPath(each, 0.5) for each in (cohort, holed))
+        for path in (ElasticNetPath(MarkerSystem(each), 0.5) for each in (cohort, holed))
     )
     others = np.arange(5) != FAT
 
@@ -120,7 +121,7 @@ def test_a_trait_that_does_not_vary_has_no_effects() -> None:
     cohort = family_cohort().canonical()
     values = cohort.records.values.copy()
     values[:, FAT] = 4.5
-    path = ElasticNetPath(replace(cohort, records=replace(cohort.records, values=values)), 0.5)
+    path = ElasticNetPath(MarkerSystem(replace(cohort, records=replace(cohort.records, values=values))), 0.5)
 
     assert path.highest[FAT] == 0
     assert not last(path, np.array([1.0, 0.2])[:, None] * path.highest)[:, FAT].any()

@@ -89,7 +89,6 @@ def test_truth_is_within_its_intervals(holes: float, repeats: int) -> None:
     assert abs(np.mean(z)) < 0.5
 
 
-@pytest.mark.slow
 def test_correlations_have_intervals_of_the_right_size() -> None:
     truth = correlations(GENETIC)[np.triu_indices(3, 1)]
     z = []

@@ -13,6 +13,7 @@ from genialearn.cohorts import Cohort
 from genialearn.entry import Entry
 from genialearn.errors import SettingError
 from genialearn.mixed_models.fits import adjusted_by_animal
+from genialearn.mixed_models.memory import PatternSize, Sizes
 from genialearn.predictors.catalogue import CATALOGUE
 from genialearn.predictors.gblup import GBLUP
 from genialearn.predictors.super_learner import SuperLearner, convex_shares
@@ -141,6 +142,13 @@ class TestMembersByDefault:
         monkeypatch.setattr("genialearn.predictors.super_learner._FEW", 149)
 
         assert self.names(family_cohort()) == ["gblup-multi", "rkhs", "lightgbm"]
+
+    def test_memory_is_that_of_the_members_there_are(self) -> None:
+        """Of 40,000 animals a matrix of G o G would be 6 GiB, but nobody makes it."""
+        sizes = Sizes(40_000, 1000, 40_000, 10**7, (PatternSize(40_000, 1, 3),))
+
+        assert SuperLearner().memory_bytes(sizes, "iterative") < 3 * 2**30
+        assert SuperLearner(members=["gblup-nonadditive"]).memory_bytes(sizes, "iterative") > 6 * 2**30
 
     def test_random_effects(self) -> None:
         cohort = family_cohort()

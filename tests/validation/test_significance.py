@@ -106,7 +106,6 @@ class TestCompare:
         assert pytest.approx(np.std(differences), rel=0.08) == found.se
         assert pytest.approx(np.quantile(differences, [0.025, 0.975]), abs=0.3 * found.se) == [found.low, found.high]
 
-    @pytest.mark.slow
     def test_coverage(self) -> None:
         """95 % intervals hold the true difference, 0, in about 95 % of the cases."""
         rng = np.random.default_rng(5)

@@ -15,7 +15,6 @@ import numpy as np
 from numba import njit, prange
 
 from genialearn._arrays import Float32Array, FloatArray, IntArray
-from genialearn.cohorts import Cohort
 from genialearn.genotypes.marker_blocks import WIDTH, sums_over_animals
 from genialearn.mixed_models.marker_system import MarkerSystem
 
@@ -85,16 +84,14 @@ class ElasticNetPath:
 
     Parameters
     ----------
-    cohort
-        The training animals, canonical.
+    system
+        Of the training animals; it isn't changed.
     l1_ratio
         a, above 0.
-    system
-        Of the same cohort, where there is one already.
     """
 
-    def __init__(self, cohort: Cohort, l1_ratio: float, system: MarkerSystem | None = None) -> None:
-        self.system = MarkerSystem(cohort) if system is None else system
+    def __init__(self, system: MarkerSystem, l1_ratio: float) -> None:
+        self.system = system
         self._ratio = l1_ratio
         blocks, p = self.system.blocks, self.system.blocks.frequencies
         n_rows, n_markers = blocks.shape

@@ -95,9 +95,10 @@ class ElasticNet(Estimator):
         self.scale_ = GenomicScale.of(cohort.genotypes)
         self.binary_ = np.array([trait.kind == "binary" for trait in cohort.traits])
         system, shares = MarkerSystem(cohort), np.geomspace(1, self.lowest, self.steps)
-        ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
-        paths = [ElasticNetPath(cohort, ratio, system) for ratio in ratios]
-        penalties = np.stack([shares[:, None] * path.highest for path in paths])
+        ratios = self._ratios()
+        paths = [ElasticNetPath(system, ratio) for ratio in ratios]
+        highest = paths[0].highest * ratios[0] / ratios[:, None]
+        penalties = shares[:, None] * highest[:, None, :]
         ratio, step = self._best(cohort, ratios, penalties)
         self.marker_effects_ = np.zeros((len(self.scale_.markers), len(step)))
         self.mean_ = np.zeros(len(step))
@@ -113,15 +114,17 @@ class ElasticNet(Estimator):
         return self
 
     def _check(self) -> None:
-        ratios = [self.l1_ratio] if isinstance(self.l1_ratio, float | int) else list(self.l1_ratio)
-        if not ratios:
+        if not len(self._ratios()):
             raise SettingError(f"{self._name} l1_ratio", expected="one share or several", found="none")
-        for ratio in ratios:
-            check_between(f"{self._name} l1_ratio", ratio, 0.001, 1)
+        for ratio in self._ratios():
+            check_between(f"{self._name} l1_ratio", float(ratio), 0.001, 1)
         check_at_least(f"{self._name} steps", self.steps, 2)
         check_between(f"{self._name} lowest", self.lowest, 1e-6, 0.5)
         check_at_least(f"{self._name} folds", self.folds, 2)
         check_at_least(f"{self._name} counted", self.counted, 0)
+
+    def _ratios(self) -> FloatArray:
+        return np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
 
     def _best(self, cohort: Cohort, ratios: FloatArray, penalties: FloatArray) -> tuple[IntArray, IntArray]:
         """Return which ratio, and which step of its path, loses least on animals held out, shape (traits,) each.
@@ -144,8 +147,9 @@ class ElasticNet(Estimator):
         told = flat.any(axis=0)
         if told.any():  # a trait that no animal held out has a record of is penalised as the others are
             untold = ~told & learnable(cohort)
-            ratio[untold] = np.bincount(ratio[told]).argmax()
-            step[untold] = int(np.median(step[told & (ratio == np.bincount(ratio[told]).argmax())]))
+            usual = np.bincount(ratio[told]).argmax()
+            step[untold] = int(np.median(step[told & (ratio == usual)]))
+            ratio[untold] = usual
         return ratio, step
 
     def _fold_losses(
@@ -160,11 +164,10 @@ class ElasticNet(Estimator):
         out = np.zeros(penalties.shape)
         if not known.any() or not held.any():
             return out
-        learned = of_traits(part, known)
-        system, others = MarkerSystem(learned), cohort.genotypes.select(animals=np.flatnonzero(held))
+        system, others = MarkerSystem(of_traits(part, known)), cohort.genotypes.select(animals=np.flatnonzero(held))
         values, weights = records.values[held][:, known], records.weights[held][:, known]
         for losses, ratio, falling in zip(out, ratios, penalties, strict=True):
-            path = ElasticNetPath(learned, ratio, system)
+            path = ElasticNetPath(system, ratio)
             for step, effects in enumerate(path.follow(falling[:, known])):
                 predicted = products.times_marker_effects(others, system.blocks.frequencies, effects)
                 losses[step, known] = squared_errors(values - predicted, weights).sum(axis=0)

@@ -74,7 +74,7 @@ class SuperLearner(Estimator):
         How many parts the training animals are divided into.
     gate_level
         Probability that any gate opens where no change is worth anything, corrected for all traits; sires' families
-        count as dependent. None for gates that need no proof: they gain more, and promise less.
+        count as dependent. None for gates that need no proof: they open sooner, and promise less.
     threads
         Of the members; 0 for all cores.
     seed
@@ -172,7 +172,14 @@ class SuperLearner(Estimator):
 
     def _unfitted(self, cohort: Cohort | None = None) -> dict[str, Predictor]:
         """Return the members by name; those by default as far as they fit the cohort."""
-        given = _by_name(_usual(cohort) if self.members is None else self.members)
+        if cohort is None:
+            return self._made(_USUAL if self.members is None else self.members)
+        random = any(trait.random for trait in cohort.traits)
+        usual = _usual(len(cohort), len(cohort.traits), random=random)
+        return self._made(usual if self.members is None else self.members)
+
+    def _made(self, members: Members) -> dict[str, Predictor]:
+        given = _by_name(members)
         if not given or "super-learner" in given:
             found = "its own" if given else "none"
             raise SettingError("super-learner members", expected="names of other models", found=found)
@@ -192,7 +199,9 @@ class SuperLearner(Estimator):
 
     def memory_bytes(self, sizes: Sizes, solver: str) -> int:
         """Return about how many bytes fitting it needs: those of the largest member."""
-        members = [memory_bytes(member, sizes, solver) for member in self._unfitted().values()]
+        usual = _usual(sizes.n_animals, sizes.n_traits, random=False)
+        unfitted = self._made(usual if self.members is None else self.members)
+        members = [memory_bytes(member, sizes, solver) for member in unfitted.values()]
         return max(needed_bytes(sizes, solver, out_of_fold=True), *members)
 
     def predict(self, cohort: Cohort) -> FloatArray:
@@ -214,14 +223,12 @@ def _by_name(members: Members) -> dict[str, Mapping[str, Any]]:
     return {name: {} for name in names}
 
 
-def _usual(cohort: Cohort | None) -> Members:
-    """Return the members by default, those that fit a cohort where there is one."""
-    if cohort is None:
-        return _USUAL
-    unfit = {"gblup-multi"} if len(cohort.traits) == 1 else set()
-    if len(cohort) > _FEW:
+def _usual(n_animals: int, n_traits: int, *, random: bool) -> Members:
+    """Return the members by default that fit so many animals and traits, with or without further random effects."""
+    unfit = {"gblup-multi"} if n_traits == 1 else set()
+    if n_animals > _FEW:
         unfit |= _DEAR
-    if any(trait.random for trait in cohort.traits):
+    if random:
         unfit |= _WITHOUT_RANDOM
     return {name: settings for name, settings in _USUAL.items() if name not in unfit}
 
