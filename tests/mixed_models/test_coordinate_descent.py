@@ -66,6 +66,23 @@ def test_nothing_differs_from_0_at_the_highest_penalty_and_something_just_below(
     assert np.all(last(path, below[None]).any(axis=0))
 
 
+def test_a_trait_that_is_not_followed_keeps_its_effects() -> None:
+    path = ElasticNetPath(MarkerSystem(family_cohort().canonical()), 0.5)
+    penalties = np.array([0.8, 0.5, 0.3])[:, None] * path.highest
+    whole = [effects.copy() for effects in ElasticNetPath(path.system, 0.5).follow(penalties)]
+    found = []
+    for step, effects in enumerate(path.follow(penalties)):
+        path.followed[FAT] = step < 1
+        found.append(effects.copy())
+    others = np.arange(5) != FAT
+
+    np.testing.assert_array_equal(found[2][:, FAT], found[1][:, FAT])
+    assert np.any(whole[2][:, FAT] != whole[1][:, FAT])
+    np.testing.assert_allclose(
+        found[2][:, others], whole[2][:, others], atol=2e-3 * np.abs(whole[2][:, others]).max(axis=0).min()
+    )
+
+
 def test_fixed_effects_are_not_penalised(patient: None) -> None:
     """Records of herds of very different levels have the effects that records without these levels have."""
     cohort = family_cohort(fixed="herd").canonical()

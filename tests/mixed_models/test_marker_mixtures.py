@@ -7,6 +7,7 @@ from cohorts_for_tests import family_cohort, without_fixed_effects
 from genialearn import GBLUP, Cohort
 from genialearn._arrays import FloatArray
 from genialearn.genotypes import dosages
+from genialearn.mixed_models.covariances import of_traits
 from genialearn.mixed_models.marker_mixtures import MarkerMixtures, TwoNormals
 
 
@@ -108,3 +109,19 @@ def test_a_trait_that_does_not_vary_is_left_alone() -> None:
     assert not markers.effects[:, 1].any()
     assert moved[1] == 0 < moved[0]
     assert markers.means[1] == pytest.approx(3.0)
+
+
+def test_a_trait_settles_as_it_does_alone() -> None:
+    """However long others take: the five traits settle after different numbers of sweeps."""
+    cohort = without_fixed_effects(family_cohort()).canonical()
+    together, sweeps = MarkerMixtures(cohort), []
+    together.settle(prior_of(together, 0.5, 0.1), tolerance=1e-4, most_sweeps=100)
+    for trait in range(len(cohort.traits)):
+        alone = MarkerMixtures(of_traits(cohort, np.arange(len(cohort.traits)) == trait))
+        prior = prior_of(alone, 0.5, 0.1)
+        alone.settle(prior, tolerance=1e-4, most_sweeps=100)
+        np.testing.assert_array_equal(together.effects[:, trait], alone.effects[:, 0])
+        again = MarkerMixtures(of_traits(cohort, np.arange(len(cohort.traits)) == trait))
+        sweeps.append(next(number for number in range(100) if again.step(prior)[0] <= 1e-4))
+
+    assert len(set(sweeps)) > 1

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from numba import njit, prange
 
-from genialearn._arrays import Float32Array, FloatArray, IntArray
+from genialearn._arrays import BoolArray, Float32Array, FloatArray, IntArray
 from genialearn.genotypes.marker_blocks import WIDTH, sums_over_animals
 from genialearn.mixed_models.marker_system import MarkerSystem
 
@@ -88,6 +88,15 @@ class ElasticNetPath:
         Of the training animals; it isn't changed.
     l1_ratio
         a, above 0.
+
+    Attributes
+    ----------
+    effects
+        u over the traits' units, with the markers that fill up the last block, shape (markers, traits).
+    means
+        Average fixed part of each trait's records over its unit, shape (traits,).
+    followed
+        Traits whose solutions are wanted at further penalties; others keep the last one, shape (traits,).
     """
 
     def __init__(self, system: MarkerSystem, l1_ratio: float) -> None:
@@ -100,9 +109,8 @@ class ElasticNetPath:
         self._totals = np.array([float(np.sum(pattern.root_weights**2)) for pattern in self.system.patterns])
         self._values = np.zeros((n_rows, self.system.weights.shape[1]))
         self.effects = np.zeros((n_markers, self.system.n_traits))
-        """u over the traits' units, with the markers that fill up the last block, shape (markers, traits)."""
         self.means = np.zeros(self.system.n_traits)
-        """Average fixed part of each trait's records over its unit, shape (traits,)."""
+        self.followed: BoolArray = np.ones(self.system.n_traits, dtype=bool)
 
     @property
     def highest(self) -> FloatArray:
@@ -132,17 +140,23 @@ class ElasticNetPath:
             yield self.effects[:n_markers] * units
 
     def _solve(self, penalty: FloatArray) -> None:
-        """Solve at a penalty of each trait: full sweeps around others that visit only what isn't 0."""
+        """Solve at a penalty of each trait: full sweeps around others that visit only what isn't 0.
+
+        A trait whose effects a full sweep didn't move is left as it is, so that none depends on how long others take.
+        """
         n_blocks = len(self.system.blocks.squares)
+        moving = self.followed.copy()
         for sweep in range(_MOST_SWEEPS):
             full = sweep % 3 == 0
-            active = np.flatnonzero(np.any(self.effects.reshape(n_blocks, -1), axis=1))
-            moved = self._swept(penalty, None if full else active.tolist())
-            if moved <= _SETTLED and full:
+            active = np.flatnonzero(np.any(self.effects[:, moving].reshape(n_blocks, -1), axis=1))
+            moved = self._swept(np.where(moving, penalty, 0.0), None if full else active.tolist())
+            if full:
+                moving &= moved > _SETTLED
+            if not moving.any():
                 return
 
-    def _swept(self, penalty: FloatArray, blocks: list[int] | None) -> float:
-        """Sweep over some blocks, or all, and return the largest change."""
+    def _swept(self, penalty: FloatArray, blocks: list[int] | None) -> FloatArray:
+        """Sweep over some blocks, or all, and return each trait's largest change; one without a penalty is left."""
         system, largest = self.system, np.zeros(self.system.n_traits)
         first, second = (self._totals * penalty * share for share in (self._ratio, 1 - self._ratio))
 
@@ -162,7 +176,7 @@ class ElasticNetPath:
             )
 
         system.sweep(visit, self._left(self._values), self._values, blocks)
-        return float(largest.max())
+        return largest
 
     def _left(self, fitted: FloatArray) -> Float32Array:
         """Return weighted residuals of the best fixed effects beside fitted values, padded; and keep their means."""

@@ -9,7 +9,7 @@ variances would be too small where markers are correlated, and so would be varia
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -30,7 +30,7 @@ class TwoNormals:
     Parameters
     ----------
     narrow, wide
-        Variances of effects, 0 for traits that don't vary.
+        Variances of effects; a wide one of 0 for traits that don't vary, whose effects are left as they are.
     share
         Probability of the wide ones.
     residual
@@ -66,18 +66,20 @@ class TwoNormals:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _expected(score: float, precision: float, narrow: float, wide: float, share: float) -> tuple[float, float]:
+def _expected(score: float, precision: float, narrow: float, wide: float, prior: float) -> tuple[float, float]:
     """Return how probable an effect is of the wide distribution, and its mean.
 
     Parameters
     ----------
     score, precision
         z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
-    narrow, wide, share
+    narrow, wide
         As in `TwoNormals`.
+    prior
+        Logit of the share of the wide distribution.
     """
     least, most = narrow / (1 + precision * narrow), wide / (1 + precision * wide)
-    logit = np.log(share / (1 - share)) + 0.5 * np.log((1 + precision * narrow) / (1 + precision * wide))
+    logit = prior + 0.5 * np.log((1 + precision * narrow) / (1 + precision * wide))
     logit += 0.5 * score * score * (most - least)
     probability = 1 / (1 + np.exp(-min(max(logit, -_FARTHEST), _FARTHEST)))
     return probability, score * (least + probability * (most - least))
@@ -115,7 +117,7 @@ def _update_block(  # noqa: PLR0917 - numba knows no keywords
     for trait in prange(len(wide)):
         square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
         right = sums[:, trait].copy()
-        noise = residual[trait]
+        noise, prior = residual[trait], np.log(share[trait] / (1 - share[trait]))
         for place in range(width):
             marker = block * width + place
             own = diagonal[marker]
@@ -124,7 +126,7 @@ def _update_block(  # noqa: PLR0917 - numba knows no keywords
                 continue
             before = effects[marker, trait]
             probability, after = _expected(
-                (right[place] + own * before) / noise, own / noise, narrow[trait], wide[trait], share[trait]
+                (right[place] + own * before) / noise, own / noise, narrow[trait], wide[trait], prior
             )
             wideness[marker, trait] = probability
             change = after - before
@@ -171,16 +173,19 @@ class MarkerMixtures:
         return self._wideness[: self.system.blocks.n_markers]
 
     def settle(self, prior: TwoNormals, *, tolerance: float, most_sweeps: int) -> FloatArray:
-        """Sweep until no trait's Z u moves by more than a share of its size; begin where the last prior led.
+        """Sweep until each trait's Z u moves by no more than a share of its size; begin where the last prior led.
+
+        A trait that has settled is left as it is, so that none depends on how long others take.
 
         Returns
         -------
         array, shape (traits,)
-            By how much the last sweep moved it.
+            By how much the last sweep over a trait's effects moved it.
         """
-        moved = np.zeros(self.system.n_traits)
+        moved = np.full(self.system.n_traits, np.inf)
         for _ in range(most_sweeps):
-            moved = self.step(prior)
+            moving = moved > tolerance
+            moved[moving] = self.step(replace(prior, wide=np.where(moving, prior.wide, 0.0)))[moving]
             if moved.max() <= tolerance:
                 break
         return moved

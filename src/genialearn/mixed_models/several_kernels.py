@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve
+from scipy.linalg import cho_factor, solve
+from scipy.linalg.lapack import dpotri
 
 from genialearn._arrays import FloatArray, IntArray
 from genialearn.cohorts import Cohort
@@ -57,9 +58,7 @@ class _System:
         for variance, term in zip(variances, self.terms, strict=False):
             v += variance * term
         v[np.diag_indices_from(v)] += variances[-1]
-        factor = cho_factor(v, lower=True, overwrite_a=True, check_finite=False)
-        log_determinant = 2 * float(np.sum(np.log(np.diagonal(factor[0]))))
-        inverse = cho_solve(factor, np.eye(n), overwrite_b=True, check_finite=False)
+        inverse, log_determinant = _inverse(v)
         solved = inverse @ x
         values, vectors = np.linalg.eigh(x.T @ solved)
         kept = values > 1e-10 * values[-1]
@@ -67,6 +66,20 @@ class _System:
         inverse -= half @ half.T
         log_determinant += float(np.sum(np.log(values[kept])))
         return _Point(np.asarray((inverse + inverse.T) / 2), log_determinant)
+
+
+def _inverse(v: FloatArray) -> tuple[FloatArray, float]:
+    """Return V^-1, symmetric, and log|V| of a positive definite V, which is written over.
+
+    From the triangle of V alone: less than half the multiplications of solving for the columns of I.
+    """
+    factor, _ = cho_factor(v.T, lower=True, overwrite_a=True, check_finite=False)
+    log_determinant = 2 * float(np.sum(np.log(np.diagonal(factor))))
+    lower, _ = dpotri(factor, lower=True, overwrite_c=True)
+    triangle = np.tril(lower, -1)
+    inverse = triangle + triangle.T
+    np.fill_diagonal(inverse, np.diagonal(lower))
+    return inverse, log_determinant
 
 
 class _Point(NamedTuple):

@@ -104,11 +104,13 @@ class ElasticNet(Estimator):
         self.mean_ = np.zeros(len(step))
         units = np.where(system.varies, system.units, 1.0)
         for place in np.unique(ratio):
-            own = ratio == place
-            for here, effects in enumerate(paths[place].follow(penalties[place, : step[own].max() + 1])):
+            own, path = ratio == place, paths[place]
+            path.followed = own
+            for here, effects in enumerate(path.follow(penalties[place, : step[own].max() + 1])):
                 now = own & (step == here)
                 self.marker_effects_[:, now] = effects[:, now]
-                self.mean_[now] = (units * paths[place].means)[now]
+                self.mean_[now] = (units * path.means)[now]
+                path.followed = own & (step > here)
         self.l1_ratio_, self.penalty_ = ratios[ratio], shares[step]
         self.n_effects_ = np.count_nonzero(self.marker_effects_, axis=0)
         return self
@@ -171,7 +173,8 @@ class ElasticNet(Estimator):
             for step, effects in enumerate(path.follow(falling[:, known])):
                 predicted = products.times_marker_effects(others, system.blocks.frequencies, effects)
                 losses[step, known] = squared_errors(values - predicted, weights).sum(axis=0)
-                if step - np.argmin(losses[: step + 1, known], axis=0).max() >= _PATIENCE:
+                path.followed = step - np.argmin(losses[: step + 1, known], axis=0) < _PATIENCE
+                if not path.followed.any():
                     losses[step:, known] = losses[step, known]
                     break
         return out
