@@ -159,20 +159,27 @@ def one_trait(name: str) -> bool:
 
 
 def cohort_files(folder: Path, data: DataSet, out: Path) -> CohortFiles:
-    """Return the files of a set: its own genotypes, and its traits and covariates in tables beside the results."""
+    """Return the files of a set: its own genotypes, and its traits and covariates in tables beside the results.
+
+    Tables that are there stay as they are, as other comparisons may be reading them.
+    """
     out.mkdir(parents=True, exist_ok=True)
     table = pd.read_table(folder / data.phenotypes, dtype={"id": str})
     traits = list(data.traits) or [column for column in table if column not in {"id", *data.left_out}]
-    table[["id", *traits]].to_csv(out / "traits.tsv", sep="\t", index=False, na_rep="NA")
+    write_once(table[["id", *traits]], out / "traits.tsv")
     covariates = None
     if data.fixed:
         covariates = out / "covariates.tsv"
-        table[["id", data.fixed.removeprefix("C(").removesuffix(")")]].to_csv(
-            covariates, sep="\t", index=False, na_rep="NA"
-        )
+        write_once(table[["id", data.fixed.removeprefix("C(").removesuffix(")")]], covariates)
     return CohortFiles(
         bfile=folder / data.prefix, traits=out / "traits.tsv", covariates=covariates, fixed=data.fixed or None
     )
+
+
+def write_once(table: pd.DataFrame, path: Path) -> None:
+    text = table.to_csv(sep="\t", index=False, na_rep="NA")
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
 
 
 def summary(folds: pd.DataFrame) -> str:
