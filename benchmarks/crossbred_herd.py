@@ -8,7 +8,8 @@ import numpy as np
 
 from genialearn._arrays import BoolArray, FloatArray, Int8Array, StrArray
 from genialearn.cohorts import Cohort
-from genialearn.cohorts.simulate.genome import GenomeDesign, simulate_genome
+from genialearn.cohorts.simulate.genome import simulate_genome
+from genialearn.cohorts.simulate.genome_design import GenomeDesign
 from genialearn.cohorts.simulate.pedigree import HerdDesign, animal_ids, simulate_population
 from genialearn.genotypes import HaplotypeMatrix
 from genialearn.records import RecordTable, Trait

@@ -12,7 +12,8 @@ from genialearn.cohorts import Cohort
 from genialearn.cohorts.simulate.architecture import ARCHITECTURES
 from genialearn.cohorts.simulate.correlations import fit_factor_model
 from genialearn.cohorts.simulate.genetic_model import build_genetic_model
-from genialearn.cohorts.simulate.genome import Genome, GenomeDesign, simulate_genome
+from genialearn.cohorts.simulate.genome import Genome, simulate_genome
+from genialearn.cohorts.simulate.genome_design import GenomeDesign
 from genialearn.cohorts.simulate.pedigree import UNKNOWN, Population, animal_ids, simulate_population
 from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE, TraitDesign
 from genialearn.genotypes import dosages

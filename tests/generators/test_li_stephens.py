@@ -9,7 +9,8 @@ import pytest
 from genialearn._arrays import FloatArray, Int8Array
 from genialearn.errors import AlignmentError
 from genialearn.generators.chromosomes import chromosomes_of
-from genialearn.generators.li_stephens import UNKNOWN, LiStephens, estimated, for_estimation
+from genialearn.generators.copying_paths import UNKNOWN
+from genialearn.generators.li_stephens import LiStephens, estimated, for_estimation
 from phased_cohorts import map_of, phased, phased_cohort
 
 PANEL = np.array([[0, 0, 1, 0, 1], [1, 0, 1, 1, 1], [0, 1, 1, 0, 0], [1, 1, 0, 0, 1]], dtype=np.int8)

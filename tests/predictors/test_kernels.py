@@ -27,7 +27,8 @@ from genialearn.errors import AlignmentError, NotFittedError, SettingError
 from genialearn.genotypes import dosages
 from genialearn.predictors import kernels
 from genialearn.predictors.gblup import GBLUP
-from genialearn.predictors.kernels import RKHS, ArcCosineBLUP, KernelBLUP, RandomFeatures
+from genialearn.predictors.kernel_values import RandomFeatures
+from genialearn.predictors.kernels import RKHS, ArcCosineBLUP, KernelBLUP
 from genialearn.relationships import GenomicScale
 from genialearn.relationships.nonlinear import ArcCosine, FormedKernel, Gaussian, Kernel
 from messages import exactly

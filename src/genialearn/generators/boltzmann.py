@@ -18,6 +18,7 @@ from genialearn.errors import SettingError
 from genialearn.generators import li_stephens
 from genialearn.generators.annealing import LogPartition, log_partition
 from genialearn.generators.chromosomes import Chromosome, chromosomes_of
+from genialearn.generators.copying_paths import UNKNOWN
 from genialearn.generators.divergence import Learning, learn
 from genialearn.generators.energy import Chains
 from genialearn.generators.generator import haplotypes_of
@@ -291,7 +292,7 @@ class Boltzmann(TiltedGenerator):
         """
         if self.model_ is None:
             return tags
-        given = np.full((len(tags), len(self.markers_)), li_stephens.UNKNOWN, dtype=np.int8, order="F")
+        given = np.full((len(tags), len(self.markers_)), UNKNOWN, dtype=np.int8, order="F")
         given[:, self.tags_] = tags
         out = np.empty_like(given)
         for rows, model in self._panels(len(given), rng):
@@ -333,7 +334,7 @@ class Boltzmann(TiltedGenerator):
         nats = self.energy_.log_weights(tags.alleles) - self.log_partition().value
         if self.model_ is None:
             return nats
-        given = np.full(alleles.shape, li_stephens.UNKNOWN, dtype=np.int8, order="F")
+        given = np.full(alleles.shape, UNKNOWN, dtype=np.int8, order="F")
         given[:, self.tags_] = alleles[:, self.tags_]
         return nats + self.model_.log_likelihood(alleles) - self.model_.log_likelihood(given)
 

@@ -23,19 +23,17 @@ from itertools import combinations
 import numpy as np
 from scipy.linalg import block_diag
 
-from genialearn._arrays import FloatArray, IntArray
+from genialearn._arrays import FloatArray
 from genialearn._checks import check_at_least
 from genialearn.errors import AlignmentError, ConvergenceError, SettingError
-from genialearn.mixed_models.variance import HIGHEST, LOWEST, Contrasts, restricted_maximum_likelihood
+from genialearn.mixed_models.multivariate_likelihood import Point, Sample, directions_of, matrix_of, pairs_of
+from genialearn.mixed_models.variance import LOWEST, Contrasts, restricted_maximum_likelihood
 
 N_EM_STEPS = 5
 """Before Newton's method; each costs no more than a value of the likelihood."""
 
 TOLERANCE = 1e-9
 """The search ends where a further step promises less log likelihood."""
-
-_INSIDE = 0.02
-"""Canonical heritabilities start no nearer to 0 or 1: on the border itself F has no slope that leads away from it."""
 
 _LONGEST_STEP = 0.5
 """Of F, whose canonical values are within 0 and 1."""
@@ -153,13 +151,13 @@ class _Scale:
         return genetic * self.eigenvalue / self.squares, residual / self.squares
 
 
-def _standardised(eigenvalues: FloatArray, contrasts: FloatArray, name: str) -> tuple[_Scale, _Sample]:
+def _standardised(eigenvalues: FloatArray, contrasts: FloatArray, name: str) -> tuple[_Scale, Sample]:
     _check_enough(contrasts, name)
     mean = float(np.mean(eigenvalues)) or 1.0
     lengths = np.sqrt(np.mean(contrasts**2, axis=0))
     unitless = contrasts / np.where(lengths > 0, lengths, 1.0)
     _check_independent(unitless, name)
-    return _Scale(mean, lengths), _Sample(eigenvalues / mean, unitless)
+    return _Scale(mean, lengths), Sample(eigenvalues / mean, unitless)
 
 
 def _check_enough(contrasts: FloatArray, name: str) -> None:
@@ -214,146 +212,7 @@ def _correlations(covariances: FloatArray) -> FloatArray:
     return np.asarray(np.clip(covariances / np.outer(roots, roots), -1.0, 1.0))
 
 
-@dataclass(frozen=True, eq=False)
-class _Sample:
-    """Contrasts of mean square 1, and eigenvalues of mean 1.
-
-    Parameters
-    ----------
-    eigenvalues
-        d, shape (contrasts,).
-    values
-        C, shape (contrasts, traits).
-    """
-
-    eigenvalues: FloatArray
-    values: FloatArray
-
-    def at(self, genetic: FloatArray, residual: FloatArray) -> _Point:
-        """Return the point of two covariance matrices, positive semidefinite and their sum positive definite."""
-        total, vectors = np.linalg.eigh(genetic + residual)
-        roots = np.sqrt(np.maximum(total, 1e-14 * total[-1]))
-        whitened = (vectors / roots).T @ genetic @ (vectors / roots)
-        heritabilities, rotation = np.linalg.eigh(whitened)
-        return self._at_canonical((vectors * roots) @ rotation, np.clip(heritabilities, 0.0, 1.0))
-
-    def _at_canonical(self, basis: FloatArray, heritabilities: FloatArray) -> _Point:
-        v = heritabilities * self.eigenvalues[:, None] + (1 - heritabilities)
-        canonical = np.linalg.solve(basis, self.values.T).T
-        volume = 2 * len(v) * np.linalg.slogdet(basis)[1]
-        log_likelihood = float(-0.5 * (volume + np.sum(np.log(v)) + np.sum(canonical**2 / v)))
-        return _Point(self, basis, heritabilities, v, canonical / v, log_likelihood)
-
-
-@dataclass(frozen=True, eq=False)
-class _Point:
-    """The likelihood and its derivatives at S_g = T H T' and S_e = T (I - H) T'.
-
-    Derivatives are by S_g and S_e on the canonical traits, each as t(t + 1)/2 covariances in the order of `_pairs`, the
-    genetic before the residual.
-
-    Parameters
-    ----------
-    sample
-        The contrasts.
-    basis
-        T, shape (traits, traits).
-    heritabilities
-        Diagonal of H, within 0 and 1, shape (traits,).
-    v
-        Diagonals of H d_i + I - H, shape (contrasts, traits).
-    weighted
-        V^-1 times the canonical contrasts, shape (contrasts, traits).
-    log_likelihood
-        Restricted, without its constant.
-    """
-
-    sample: _Sample
-    basis: FloatArray
-    heritabilities: FloatArray
-    v: FloatArray
-    weighted: FloatArray
-    log_likelihood: float
-
-    @property
-    def genetic(self) -> FloatArray:
-        """S_g, shape (traits, traits)."""
-        return np.asarray((self.basis * self.heritabilities) @ self.basis.T)
-
-    @property
-    def residual(self) -> FloatArray:
-        """S_e, shape (traits, traits)."""
-        return np.asarray((self.basis * (1 - self.heritabilities)) @ self.basis.T)
-
-    @property
-    def shares(self) -> tuple[FloatArray, FloatArray]:
-        """The diagonals of H and I - H."""
-        return self.heritabilities, 1 - self.heritabilities
-
-    @property
-    def is_at_border(self) -> bool:
-        """Whether S_g is singular, or S_e as near to it as it gets."""
-        return bool(self.heritabilities.min() < LOWEST or self.heritabilities.max() > HIGHEST - LOWEST)
-
-    def inside(self) -> _Point:
-        """Return a point near by where neither matrix is close to singular."""
-        shares = np.clip(self.heritabilities, _INSIDE, 1 - _INSIDE)
-        return self.sample._at_canonical(self.basis, shares)
-
-    def settled(self) -> _Point:
-        """Return the point with canonical heritabilities of next to nothing set to 0."""
-        shares = np.where(self.heritabilities < LOWEST, 0.0, self.heritabilities)
-        return self.sample._at_canonical(self.basis, shares)
-
-    def moved(self, genetic: FloatArray, residual: FloatArray) -> _Point:
-        """Return the point of other covariance matrices, given on the canonical traits of this one."""
-        return self.sample.at(self.basis @ genetic @ self.basis.T, self.basis @ residual @ self.basis.T)
-
-    def scores(self) -> tuple[FloatArray, FloatArray]:
-        """Return M_g and M_e, both (traits, traits): the likelihood changes by tr(M_g dS_g) + tr(M_e dS_e)."""
-        d, w = self.sample.eigenvalues[:, None], self.weighted
-        genetic = 0.5 * ((d * w).T @ w - np.diag(np.sum(d / self.v, axis=0)))
-        return genetic, 0.5 * (w.T @ w - np.diag(np.sum(1 / self.v, axis=0)))
-
-    def expected_information(self) -> FloatArray:
-        """Return tr(V^-1 dV V^-1 dV')/2: a pair of canonical traits knows of no other pair."""
-        d, inverse = self.sample.eigenvalues[:, None], 1 / self.v
-        pairs = _pairs(len(self.basis))
-        count = np.where(pairs[0] == pairs[1], 0.5, 1.0)
-        ee, ge, gg = (np.diag(count * (inverse.T @ (d**power * inverse))[pairs]) for power in range(3))
-        return np.block([[gg, ge], [ge, ee]])
-
-    def average_information(self) -> FloatArray:
-        """Return c'V^-1 dV V^-1 dV' V^-1 c / 2 (Johnson and Thompson 1995, doi:10.3168/jds.S0022-0302(95)76654-1)."""
-        images = np.tensordot(self.weighted, _directions(len(self.basis)), axes=(1, 2)) / np.sqrt(self.v)[:, None, :]
-        both = np.concatenate([self.sample.eigenvalues[:, None, None] * images, images], axis=1)
-        return np.asarray(0.5 * np.tensordot(both, both, axes=((0, 2), (0, 2))))
-
-    def observed_information(self) -> FloatArray:
-        """Return minus the second derivatives: the average information is midway between this and the expected one."""
-        return 2 * self.average_information() - self.expected_information()
-
-
-def _pairs(t: int) -> tuple[IntArray, IntArray]:
-    """Return the rows and the columns of the upper triangle."""
-    rows, columns = np.triu_indices(t)
-    return rows.astype(np.int64), columns.astype(np.int64)
-
-
-def _directions(t: int) -> FloatArray:
-    """Return the change of a symmetric matrix with each of its covariances, shape (pairs, traits, traits)."""
-    rows, columns = _pairs(t)
-    out = np.zeros((len(rows), t, t))
-    out[np.arange(len(rows)), rows, columns] = out[np.arange(len(rows)), columns, rows] = 1.0
-    return out
-
-
-def _matrix(changes: FloatArray, t: int) -> FloatArray:
-    """Return the symmetric matrix of its upper triangle."""
-    return np.asarray(np.tensordot(changes, _directions(t), axes=1))
-
-
-def _moments(sample: _Sample, name: str) -> tuple[FloatArray, FloatArray]:
+def _moments(sample: Sample, name: str) -> tuple[FloatArray, FloatArray]:
     """Return single-trait variances, and covariances by regression of products of contrasts on d.
 
     The regression of c_a c_b on d has intercept S_e and slope S_g; its weights 1 / (v_a v_b) are the best ones where
@@ -379,7 +238,7 @@ def _within_range(matrix: FloatArray) -> FloatArray:
     return np.asarray(_correlations(positive) * np.outer(roots, roots))
 
 
-def _climb(point: _Point, max_iterations: int, name: str) -> _Point:
+def _climb(point: Point, max_iterations: int, name: str) -> Point:
     """Return the point where no step promises a higher likelihood."""
     for _ in range(N_EM_STEPS):
         point = _em_step(point)
@@ -396,22 +255,22 @@ def _climb(point: _Point, max_iterations: int, name: str) -> _Point:
     )
 
 
-def _em_step(point: _Point) -> _Point:
+def _em_step(point: Point) -> Point:
     """Return the next point of the EM algorithm, S + 2/n S M S for either matrix S."""
     n = len(point.v)
     shares = zip(point.shares, point.scores(), strict=True)
     return point.moved(*(np.diag(s) + 2 / n * s[:, None] * m * s for s, m in shares))
 
 
-def _newton_step(point: _Point) -> tuple[FloatArray, float]:
+def _newton_step(point: Point) -> tuple[FloatArray, float]:
     """Return the step of both F, shape (t(t + 1),), and how much log likelihood it promises.
 
     With S = F^2 and F diagonal, dS = F dF + dF F + dF^2. Where the likelihood isn't concave, its curvature is reversed.
     """
     t = len(point.basis)
-    rows, columns = _pairs(t)
+    rows, columns = pairs_of(t)
     slope = np.concatenate([np.sqrt(share)[rows] + np.sqrt(share)[columns] for share in point.shares])
-    directions = _directions(t)
+    directions = directions_of(t)
     score = np.concatenate([np.tensordot(directions, m, axes=2) for m in point.scores()])
     bend = block_diag(*(_curvature(directions, m) for m in point.scores()))
     values, vectors = np.linalg.eigh(slope[:, None] * point.observed_information() * slope - bend)
@@ -425,7 +284,7 @@ def _curvature(directions: FloatArray, score: FloatArray) -> FloatArray:
     return np.asarray(2 * np.tensordot(directions @ score, directions, axes=((1, 2), (2, 1))))
 
 
-def _ascend(point: _Point, step: FloatArray, gain: float) -> _Point:
+def _ascend(point: Point, step: FloatArray, gain: float) -> Point:
     """Return the point after the longest step, halved as needed, that keeps a part of what it promises."""
     fraction = min(1.0, _LONGEST_STEP / float(np.linalg.norm(step)))
     for _ in range(40):
@@ -436,39 +295,39 @@ def _ascend(point: _Point, step: FloatArray, gain: float) -> _Point:
     return point
 
 
-def _rounding(point: _Point) -> float:
+def _rounding(point: Point) -> float:
     return 1e-14 * point.v.size
 
 
-def _stepped(point: _Point, step: FloatArray) -> _Point:
+def _stepped(point: Point, step: FloatArray) -> Point:
     t = len(point.basis)
     changes = zip(point.shares, np.split(step, 2), strict=True)
-    roots = (np.diag(np.sqrt(share)) + _matrix(change, t) for share, change in changes)
+    roots = (np.diag(np.sqrt(share)) + matrix_of(change, t) for share, change in changes)
     return point.moved(*(root @ root for root in roots))
 
 
-def _in_units(point: _Point, scale: _Scale) -> Covariances:
+def _in_units(point: Point, scale: _Scale) -> Covariances:
     """Return the estimates and their standard errors in the traits' units."""
     t, n = point.basis.shape[0], len(point.v)
-    pairs = len(_pairs(t)[0])
+    pairs = len(pairs_of(t)[0])
     variance = _variance_of_estimates(point)
     genetic, residual = variance[:pairs, :pairs], variance[pairs:, pairs:]
     units, correlations_se = scale.squares, _correlation_errors(point, genetic)
     return Covariances(
         point.genetic * units / scale.eigenvalue,
         point.residual * units,
-        _matrix(np.sqrt(np.diag(genetic)), t) * units / scale.eigenvalue,
-        _matrix(np.sqrt(np.diag(residual)), t) * units,
+        matrix_of(np.sqrt(np.diag(genetic)), t) * units / scale.eigenvalue,
+        matrix_of(np.sqrt(np.diag(residual)), t) * units,
         correlations_se,
         point.log_likelihood - n * float(np.sum(np.log(scale.traits))),
     )
 
 
-def _variance_of_estimates(point: _Point) -> FloatArray:
+def _variance_of_estimates(point: Point) -> FloatArray:
     """Return the variance of the estimates of all covariances of the traits, shape (t(t + 1), t(t + 1))."""
-    rows, columns = _pairs(len(point.basis))
+    rows, columns = pairs_of(len(point.basis))
     canonical = _inverse(point.expected_information() if point.is_at_border else point.observed_information())
-    from_canonical = (point.basis @ _directions(len(point.basis)) @ point.basis.T)[:, rows, columns].T
+    from_canonical = (point.basis @ directions_of(len(point.basis)) @ point.basis.T)[:, rows, columns].T
     both = block_diag(from_canonical, from_canonical)
     return np.asarray(both @ canonical @ both.T)
 
@@ -484,7 +343,7 @@ def _inverse(information: FloatArray) -> FloatArray:
     return np.asarray(half @ half.T)
 
 
-def _correlation_errors(point: _Point, variance: FloatArray) -> FloatArray:
+def _correlation_errors(point: Point, variance: FloatArray) -> FloatArray:
     """Return the standard errors of genetic correlations, by the delta method from the variance of S_g.
 
     dr_ab = ds_ab / sqrt(s_aa s_bb) - r_ab/2 (ds_aa / s_aa + ds_bb / s_bb).
@@ -493,7 +352,7 @@ def _correlation_errors(point: _Point, variance: FloatArray) -> FloatArray:
     if point.is_at_border:
         return np.full((t, t), np.nan)
     roots, r = np.sqrt(np.diag(point.genetic)), _correlations(point.genetic)
-    relative = _directions(t) / np.outer(roots, roots)
+    relative = directions_of(t) / np.outer(roots, roots)
     own = np.diagonal(relative, axis1=1, axis2=2)
     slopes = relative - 0.5 * r * (own[:, :, None] + own[:, None, :])
     squares = np.einsum("pab,pq,qab->ab", slopes, variance, slopes)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
-from genialearn._arrays import Float32Array, FloatArray, IntArray
+from genialearn._arrays import FloatArray, IntArray
 from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
-from genialearn.errors import AlignmentError, SettingError
-from genialearn.genotypes import GenotypeMatrix
+from genialearn.errors import SettingError
 from genialearn.genotypes.matrix import BLOCK_WIDTH
-from genialearn.mixed_models import exact
-from genialearn.mixed_models.exact import ExactFits, ExactTraitModel
 from genialearn.mixed_models.fits import TraitFits
 from genialearn.mixed_models.memory import PROCESS, Sizes, needed_bytes
 from genialearn.mixed_models.stochastic import Progress
+from genialearn.predictors.kernel_values import (
+    ChosenFits,
+    FeatureValues,
+    KernelValues,
+    RandomFeatures,
+    alike,
+    standardised,
+)
 from genialearn.predictors.single_trait import SingleTraitBLUP, dual_coefficients, silent
 from genialearn.relationships import GenomicScale
 from genialearn.relationships.nonlinear import (
@@ -28,9 +32,6 @@ from genialearn.relationships.nonlinear import (
     Gaussian,
     Kernel,
     float32_inner_products,
-    inner_products,
-    random_projections,
-    squared_lengths,
 )
 
 _ALIKE = 1e-12
@@ -98,11 +99,11 @@ class KernelBLUP(SingleTraitBLUP):
         own = np.diagonal(inner).copy()
         kernels = self._kernels(lambda: _median_distance(inner))
         progress("variance components", 0.0)
-        matrices = [_standardised(kernel.of(inner, own, own)) for kernel in kernels]
+        matrices = [standardised(kernel.of(inner, own, own)) for kernel in kernels]
         fits = ChosenFits.best(cohort, [matrix for matrix, _ in matrices], given)
         self._keep(cohort, fits)
         self.kernel_ = [kernels[place].name for place in fits.chosen]
-        self._values: _ExactValues | _FeatureValues = _ExactValues(
+        self._values: KernelValues | FeatureValues = KernelValues(
             self.scale_,
             cohort.genotypes,
             own,
@@ -125,11 +126,11 @@ class KernelBLUP(SingleTraitBLUP):
         formed = FormedKernel(inner)
         means, unit = formed.centre()
         if not unit > _ALIKE:
-            raise _alike()
+            raise alike()
         fits = self._solve(cohort, formed, given, progress)
         self.kernel_ = [kernel.name] * len(given)
         dual, only = dual_coefficients(fits), np.zeros(len(given), dtype=np.intp)
-        self._values = _ExactValues(
+        self._values = KernelValues(
             self.scale_, cohort.genotypes, own, [kernel], [unit], only, dual, shift=means @ dual / unit
         )
         return fits
@@ -143,7 +144,7 @@ class KernelBLUP(SingleTraitBLUP):
         operator = FeatureKernel(features)
         fits = self._solve(cohort, operator, given, progress)
         self.kernel_ = [kernel.name] * len(given)
-        self._values = _FeatureValues(drawn, operator.to_features(dual_coefficients(fits)))
+        self._values = FeatureValues(drawn, operator.to_features(dual_coefficients(fits)))
         return fits
 
     def memory_bytes(self, sizes: Sizes, solver: str) -> int:
@@ -172,129 +173,6 @@ _AT_ONCE = 4_000
 """Animals whose covariances with the training animals, or whose features, are there at one time."""
 
 
-@dataclass(frozen=True, eq=False)
-class _ExactValues:
-    """Genetic values of any animals from their covariances with the training animals."""
-
-    scale: GenomicScale
-    training: GenotypeMatrix
-    own: FloatArray
-    kernels: list[Kernel]
-    units: list[float]
-    chosen: IntArray
-    dual: FloatArray
-    shift: FloatArray | float = 0.0
-
-    def of(self, genotypes: GenotypeMatrix) -> FloatArray:
-        inner = inner_products(genotypes, self.training, self.scale.frequencies) / self.scale.divisor
-        lengths = squared_lengths(genotypes, self.scale.frequencies) / self.scale.divisor
-        out = np.empty((genotypes.shape[0], self.dual.shape[1]))
-        for place in np.unique(self.chosen):
-            covariances = self.kernels[place].of(inner, lengths, self.own) / self.units[place]
-            traits = self.chosen == place
-            out[:, traits] = covariances @ self.dual[:, traits]
-        return out - self.shift
-
-
-@dataclass(frozen=True, eq=False)
-class RandomFeatures:
-    """Features of any animals whose inner products are about a kernel's covariances, less their mean.
-
-    Parameters
-    ----------
-    scale
-        Markers and frequencies.
-    kernel
-        Which one.
-    phases
-        As in `Kernel.features`.
-    seed
-        Of the projections.
-    means, unit
-        What is subtracted of each feature, and what they are divided by, shape (features,).
-    """
-
-    scale: GenomicScale
-    kernel: Kernel
-    phases: Float32Array
-    seed: int
-    means: Float32Array
-    unit: float
-
-    @classmethod
-    def of(
-        cls, scale: GenomicScale, kernel: Kernel, phases: Float32Array, seed: int, training: GenotypeMatrix
-    ) -> tuple[RandomFeatures, Float32Array]:
-        """Return features of mean 0 and mean squared length 1 among training animals, and theirs."""
-        raw = cls(scale, kernel, phases, seed, np.zeros_like(phases), 1.0)
-        features = raw.features(training)
-        means = features.mean(axis=0)
-        features -= means
-        length = float(np.mean(np.einsum("ij,ij->i", features, features, dtype=np.float64)))
-        if not length > 0:
-            raise _alike()
-        features /= np.float32(np.sqrt(length))
-        return replace(raw, means=means, unit=float(np.sqrt(length))), features
-
-    def features(self, genotypes: GenotypeMatrix) -> Float32Array:
-        """Return those of animals whose columns are already the markers of the scale, shape (animals, features)."""
-        projections = random_projections(genotypes, self.scale.frequencies, len(self.phases), seed=self.seed)
-        projections /= np.float32(np.sqrt(self.scale.divisor))
-        return np.asarray((self.kernel.features(projections, self.phases) - self.means) / np.float32(self.unit))
-
-
-@dataclass(frozen=True, eq=False)
-class _FeatureValues:
-    """Genetic values of any animals from random features."""
-
-    drawn: RandomFeatures
-    effects: FloatArray
-
-    def of(self, genotypes: GenotypeMatrix) -> FloatArray:
-        return np.asarray(self.drawn.features(genotypes) @ self.effects.astype(np.float32), dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class ChosenFits:
-    """The models of all traits, each on the matrix among several that suits it best.
-
-    Parameters
-    ----------
-    models
-        One a trait.
-    matrices
-        Shape (animals, animals) each.
-    chosen
-        Place of each trait's matrix, shape (traits,).
-    """
-
-    models: list[ExactTraitModel]
-    matrices: list[FloatArray]
-    chosen: IntArray
-    solver: str = "exact"
-
-    @classmethod
-    def best(cls, cohort: Cohort, matrices: list[FloatArray], given: Sequence[float | None]) -> ChosenFits:
-        """Return the models whose matrix has the highest restricted likelihood."""
-        tried = [exact.fit_trait_models(cohort, matrix, given).models for matrix in matrices]
-        likelihoods = [[model.variances.log_likelihood for model in models] for models in tried]
-        chosen = np.argmax(likelihoods, axis=0)
-        return cls([tried[place][trait] for trait, place in enumerate(chosen)], matrices, chosen)
-
-    def out_of_fold_breeding_values(self, folds: IntArray) -> FloatArray:
-        """Return each animal's genetic values as if no animal of its fold had records, shape (animals, traits)."""
-        singles = [ExactFits([model], self.matrices[k]) for model, k in zip(self.models, self.chosen, strict=True)]
-        return np.concatenate([fits.out_of_fold_breeding_values(folds) for fits in singles], axis=1)
-
-
-def _standardised(matrix: FloatArray) -> tuple[FloatArray, float]:
-    """Return covariances over the variance that values have among these animals, and that variance."""
-    unit = float(np.mean(np.diagonal(matrix)) - np.mean(matrix))
-    if not unit > 1e-12:
-        raise _alike()
-    return matrix / unit, unit
-
-
 def _sampled(n_animals: int, rng: np.random.Generator) -> IntArray:
     return np.sort(rng.permutation(n_animals)[:_SAMPLED])
 
@@ -306,16 +184,7 @@ def _median_distance(inner: FloatArray) -> float:
     for middle in (np.median, np.mean):
         if len(distances) and float(middle(distances)) > _ALIKE:
             return float(middle(distances))
-    raise _alike()
-
-
-def _alike() -> AlignmentError:
-    return AlignmentError(
-        "genotypes",
-        expected="training animals that differ",
-        found="animals that are all alike to the kernel",
-        advice="Train on more animals, or on another set of markers.",
-    )
+    raise alike()
 
 
 class RKHS(KernelBLUP):

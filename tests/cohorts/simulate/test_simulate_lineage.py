@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genialearn._arrays import IntArray, as_ids
-from genialearn.cohorts.simulate.genome import GenomeDesign
+from genialearn.cohorts.simulate.genome_design import GenomeDesign
 from genialearn.cohorts.simulate.lineage import BaseChromosome, Lineage, base_genome, chromosome_keys
 from genialearn.cohorts.simulate.meiosis import Couples, gene_drop
 from genialearn.genotypes import allele_frequencies, dosages

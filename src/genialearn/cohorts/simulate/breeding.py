@@ -8,7 +8,8 @@ import numpy as np
 
 from genialearn._arrays import FloatArray, IntArray, StrArray
 from genialearn.cohorts.simulate.genetic_model import GeneticModel
-from genialearn.cohorts.simulate.genome import Chromosome, Genome, GenomeDesign, Progress, gathered
+from genialearn.cohorts.simulate.genome import Chromosome, Genome, Progress, gathered
+from genialearn.cohorts.simulate.genome_design import GenomeDesign
 from genialearn.cohorts.simulate.lineage import BaseChromosome, Lineage
 from genialearn.cohorts.simulate.meiosis import Couples, gene_drop
 from genialearn.cohorts.simulate.pedigree import Population

@@ -22,7 +22,8 @@ from genialearn._checks import check_at_least, check_known
 from genialearn.cohorts.simulate.architecture import Link
 from genialearn.cohorts.simulate.base_population import BasePopulation, qtl_of
 from genialearn.cohorts.simulate.genetic_model import GeneticModel, fixed_model
-from genialearn.cohorts.simulate.genome import FOUNDERS, GenomeDesign, Progress
+from genialearn.cohorts.simulate.genome import Progress
+from genialearn.cohorts.simulate.genome_design import FOUNDERS, GenomeDesign
 from genialearn.cohorts.simulate.lineage import BaseChromosome, base_genome
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS
 from genialearn.cohorts.simulate.settings import LEAST_ANIMALS, check_sites

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,15 +13,13 @@ import numpy as np
 
 from genialearn._arrays import BoolArray, ByteArray, Int8Array, IntArray, StrArray
 from genialearn.cohorts.simulate import chip
-from genialearn.cohorts.simulate.calling import Calling
-from genialearn.cohorts.simulate.chip_map import ChipMap
-from genialearn.cohorts.simulate.demography import ANCIENT, recent_sizes
 from genialearn.cohorts.simulate.founders import (
     FounderSites,
     coalescent_sites,
     founder_haplotypes,
     independent_sites,
 )
+from genialearn.cohorts.simulate.genome_design import GenomeDesign
 from genialearn.cohorts.simulate.history import pass_through, random_couples
 from genialearn.cohorts.simulate.map import (
     CHROMOSOME_LENGTHS,
@@ -35,10 +33,6 @@ from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, gene_drop
 from genialearn.cohorts.simulate.pedigree import Population
 from genialearn.cohorts.simulate.strands import Strands, ones
 from genialearn.genotypes import HaplotypeMatrix, MarkerMap, PackedGenotypes, map_bed, writing_bed
-
-FOUNDERS = ("coalescent", "independent")
-YOUNG_FOUNDERS = 24
-"""Where the history of founders in linkage equilibrium begins, in generations ago."""
 
 Progress = Callable[[str, float], None]
 
@@ -105,34 +99,6 @@ class Chromosome:
             Sites(qtl.markers, alleles[0::2] + alleles[1::2]),
             is_major_gene,
         )
-
-
-@dataclass(frozen=True)
-class GenomeDesign:
-    """How many sites there are and where the founders come from; see `simulate_herd`."""
-
-    n_markers: int
-    n_qtl: int
-    founders: str
-    qtl_on_chip: bool
-    phased: bool = False
-    other_breeds: tuple[str, ...] = ()
-    calling: Calling = field(default_factory=Calling)
-    chip: ChipMap | None = None
-
-    @property
-    def n_segments(self) -> int:
-        """How many segments of ancient history are simulated: some 60 ms each, and enough sites for every tile."""
-        return max(20, min(self.n_markers // 25, 200), self.n_markers // 100)
-
-    @property
-    def sizes(self) -> list[int]:
-        """Sizes of the generations between the founders and the pedigree, the oldest first."""
-        return self.sizes_of("holstein")
-
-    def sizes_of(self, breed: str) -> list[int]:
-        """Return the same of another breed."""
-        return recent_sizes(ANCIENT if self.founders == "coalescent" else YOUNG_FOUNDERS, breed=breed)
 
 
 def simulate_genome(

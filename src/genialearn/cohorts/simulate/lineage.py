@@ -17,13 +17,13 @@ from genialearn._arrays import BoolArray, Int8Array, IntArray, StrArray
 from genialearn.cohorts.simulate.founders import FounderSites, founder_haplotypes
 from genialearn.cohorts.simulate.genome import (
     Ascertained,
-    GenomeDesign,
     Progress,
     chromosome_streams,
     founder_sites,
     joined_maps,
     site_plans,
 )
+from genialearn.cohorts.simulate.genome_design import GenomeDesign
 from genialearn.cohorts.simulate.history import pass_through, random_couples
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS, MORGANS_PER_BASE, SitePlan, morgans
 from genialearn.cohorts.simulate.meiosis import Couples, GeneticMap, born

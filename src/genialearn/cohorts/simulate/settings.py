@@ -13,7 +13,7 @@ from genialearn.cohorts.simulate.calling import Calling
 from genialearn.cohorts.simulate.chip_map import read_chip_map
 from genialearn.cohorts.simulate.demography import OTHER_BREEDS
 from genialearn.cohorts.simulate.design import Design
-from genialearn.cohorts.simulate.genome import FOUNDERS, GenomeDesign
+from genialearn.cohorts.simulate.genome_design import FOUNDERS, GenomeDesign
 from genialearn.cohorts.simulate.map import CHROMOSOME_LENGTHS
 from genialearn.cohorts.simulate.plan import TraitPlan, trait_plan
 from genialearn.cohorts.simulate.trait_catalogue import CATALOGUE
