@@ -15,7 +15,7 @@ from dense_mixed_model import relationships
 from dense_several_kernels import DenseSeveral
 from genialearn._arrays import BoolArray, FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.errors import SettingError
+from genialearn.errors import AlignmentError, SettingError
 from genialearn.linalg import operators
 from genialearn.mixed_models import iterative
 from genialearn.mixed_models.components import bounded_step
@@ -327,3 +327,33 @@ class TestRelatedEffects:
 
         assert kinds == [("animal", 0.5, RandomEffect), ("herd", 1, RandomEffect), ("epistasis", 2, RelatedEffect)]
         assert pytest.approx(3.5) == pattern.total_ratio
+
+
+@pytest.mark.parametrize(("random", "fixed"), [("herd", "herd"), ("herd", "herd + C(year)"), ("region", "C(herd)")])
+def test_a_random_effect_that_is_a_fixed_one_too(random: str, fixed: str) -> None:
+    """Or is nested in one, as regions are in herds."""
+    cohort = simulated(1)
+    effects = cohort.records.effects
+    regions = pd.DataFrame({"region": "r" + effects["herd"].str[-1], **effects})
+    trait = Trait("milk", fixed=fixed, random=random)
+    cohort = replace(cohort, records=replace(cohort.records, traits=(trait,), effects=regions))
+    message = f"trait milk: random effect {random}: expected levels that differ where fixed effects are the same, found"
+
+    with pytest.raises(AlignmentError, match=f"^{message}"):
+        patterns(cohort)
+
+
+def test_a_random_effect_of_one_level() -> None:
+    cohort = simulated(1)
+    alone = np.flatnonzero(cohort.records.effects["herd"] == "h3")
+    records = replace(
+        cohort.records,
+        animals=cohort.records.animals[alone],
+        values=cohort.records.values[alone],
+        weights=cohort.records.weights[alone],
+        effects=cohort.records.effects.iloc[alone],
+        traits=(Trait("milk", random="herd"),),
+    )
+
+    with pytest.raises(AlignmentError, match=r"random effect herd: .* a mean and nothing else, tell already"):
+        patterns(replace(cohort, records=records))

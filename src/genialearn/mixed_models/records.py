@@ -20,8 +20,11 @@ from genialearn.errors import AlignmentError
 from genialearn.linalg.low_rank import LowRank
 from genialearn.linalg.operators import LinearOperator
 from genialearn.mixed_models.projections import Projection
-from genialearn.records import Design, design
+from genialearn.records import Design, Trait, design
 from genialearn.records.random_effects import incidence_of, random_names
+
+_CONFOUNDED = 1e-6
+"""Of the size of a random effect's values, what is nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +135,8 @@ class Pattern:
             for name in random_names(trait.random)
         )
         projection = Projection(sparse.csc_matrix(weights @ effects.matrix))
+        for effect in random:
+            _refuse_confounded(effect, projection, trait)
         return cls(records, animals, root_weights, effects, projection, random)
 
     def with_related(self, kernels: Mapping[str, LinearOperator]) -> Pattern:
@@ -194,6 +199,19 @@ class Pattern:
     def n_contrasts(self) -> int:
         """Records less independent fixed effects."""
         return len(self.records) - self.projection.rank
+
+
+def _refuse_confounded(effect: RandomEffect, projection: Projection, trait: Trait) -> None:
+    """Raise where fixed effects tell the levels of a random effect already, so that its variance can be anything."""
+    levels = np.random.default_rng(0).standard_normal((effect.incidence.shape[1], 2))
+    values = effect.incidence @ levels
+    if np.linalg.norm(projection.remove(values)) <= _CONFOUNDED * np.linalg.norm(values):
+        raise AlignmentError(
+            f"trait {trait.name}: random effect {effect.name}",
+            expected="levels that differ where fixed effects are the same",
+            found=f"levels that the fixed effects, a mean and {trait.fixed or 'nothing else'}, tell already",
+            advice="Leave it out of either.",
+        )
 
 
 def patterns(cohort: Cohort) -> list[Pattern]:
