@@ -204,6 +204,16 @@ class TestManners:
         monkeypatch.setattr(nonadditive, "_MOST_EXACT", 50)
         assert NonadditiveGBLUP(parts="dominance").fit(train()).solver_ == "iterative"
 
+    def test_few_records_of_many_animals_do_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Their relationships would be formed: the traits' records are of 50 of 110 animals each."""
+        cohort = train()
+        values = cohort.records.values.copy()
+        values[:60, :2] = values[50:, 2] = np.nan
+        monkeypatch.setattr(nonadditive, "_MOST_EXACT", 60)
+        assert NonadditiveGBLUP(parts="dominance").fit(with_values(cohort, values)).solver_ == "exact"
+        monkeypatch.setattr(nonadditive, "_MOST_EXACT", 54)
+        assert NonadditiveGBLUP(parts="dominance").fit(with_values(cohort, values)).solver_ == "iterative"
+
     def test_same_seed_same_bytes(self) -> None:
         one, other = (NonadditiveGBLUP(solver="iterative").fit(train()).predict(the_others()) for _ in range(2))
 

@@ -15,6 +15,9 @@ _ALWAYS_EXACT = 3_000
 _NEVER_EXACT = 12_000
 """Records of a trait from which on it isn't: matrices of more than 1.2 GB, several of them."""
 
+_MOST_FORMED = 16_000
+"""Animals above which the exact solver isn't taken, however few records a trait has: their relationships are 2 GB."""
+
 _PER_CUBE, _PER_GENOTYPE = 1.7e-10, 1.2e-11
 """Seconds of an eigendecomposition by records cubed, and of a product by genotype and column, on two cores."""
 
@@ -35,10 +38,10 @@ def choose_solver(cohort: Cohort) -> str:
 def quicker_solver(sizes: list[int], n_traits: int, shape: tuple[int, int]) -> str:
     """Return the quicker solver for so many records of each pattern and genotypes of shape (animals, markers)."""
     largest = max(sizes, default=0)
+    if largest > _NEVER_EXACT or shape[0] > _MOST_FORMED:
+        return "iterative"
     if largest <= _ALWAYS_EXACT:
         return "exact"
-    if largest > _NEVER_EXACT:
-        return "iterative"
     return "exact" if _exact_seconds(sizes) <= _iterative_seconds(sizes, n_traits, shape) else "iterative"
 
 

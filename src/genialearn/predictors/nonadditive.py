@@ -31,7 +31,8 @@ PARTS = ("dominance", "epistasis")
 """Variances that can be asked for beside the additive one."""
 
 _MOST_EXACT = 5_000
-"""Records of a trait up to which matrices of records are inverted in each round of REML."""
+"""Records of a trait up to which matrices of records are inverted in each round of REML, of at most twice as many
+animals."""
 
 _MOST_ANIMALS = 45_000
 """Training animals up to which G o G is held: 8 GB in float32. Above, random features stand for it."""
@@ -132,13 +133,13 @@ class NonadditiveGBLUP(SingleTraitBLUP):
         return iterative.fit_trait_models(cohort, kernel, nothing, rng=rng, related=related, progress=progress)
 
     def _quicker_solver(self, cohort: Cohort) -> str:
-        few = max(pattern_sizes(cohort), default=0) <= _MOST_EXACT
+        few = max(pattern_sizes(cohort), default=0) <= _MOST_EXACT and len(cohort) <= 2 * _MOST_EXACT
         return "exact" if few and not any(trait.random for trait in cohort.traits) else "iterative"
 
     def memory_bytes(self, sizes: Sizes, solver: str) -> int:
         """Return about how many bytes fitting it needs."""
         n, r = sizes.n_animals, max((pattern.n_records for pattern in sizes.patterns), default=0)
-        exact = self.solver == "exact" or (self.solver == "auto" and r <= _MOST_EXACT)
+        exact = self.solver == "exact" or (self.solver == "auto" and r <= _MOST_EXACT and n <= 2 * _MOST_EXACT)
         if exact:
             return needed_bytes(replace(sizes, patterns=()), "exact") + 8 * (3 * n * n + 9 * r * r)
         held = 2 * 4 * n * n if n <= _MOST_ANIMALS else 3 * 4 * n * self.n_features
