@@ -217,6 +217,45 @@ class TestFormedInFloat32:
         assert np.abs(formed - features).max() > 1e-4
 
 
+class TestOneKernelForAllTraits:
+    """What the iterative solver takes, of many traits and animals."""
+
+    @pytest.fixture(autouse=True)
+    def _formed(self, _features: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kernels, "_MOST_FORMED", 400)
+
+    def test_it_is_the_bandwidth_of_the_highest_likelihood(self) -> None:
+        """Of all traits together; alone, they take different ones."""
+        alone = [RKHS(bandwidths=[theta], solver="exact").fit(train()) for theta in (0.2, 1.0, 3.0)]
+        together = RKHS(solver="exact").fit(train())
+        likelihoods = {
+            model.kernel_[0]: sum(fit.variances.log_likelihood for fit in model.models_)
+            for model in [*alone, averaged()]
+        }
+
+        assert len(set(together.kernel_)) > 1
+        assert set(RKHS(solver="iterative").fit(train()).kernel_) == {max(likelihoods, key=lambda k: likelihoods[k])}
+
+    @pytest.mark.parametrize(("name", "usual"), [("rkhs", "0.2 1 3"), ("arc-cosine", "1")])
+    def test_random_effects_leave_the_usual_one(self, name: str, usual: str) -> None:
+        cohort = with_trait_columns(train(), [0])
+        records = replace(cohort.records, traits=(replace(cohort.traits[0], random="herd", fixed=""),))
+
+        assert MODELS[name]().fit(replace(cohort, records=records)).kernel_ == [usual]
+
+    def test_features_are_those_of_one_layer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kernels, "_MOST_FORMED", 0)
+
+        assert ArcCosineBLUP(solver="iterative", n_features=64).fit(train()).kernel_ == ["1"] * 3
+
+
+def averaged() -> KernelBLUP:
+    """Return the model of the average of all bandwidths, which is tried first and here alone."""
+    model = RKHS(solver="exact")
+    model._kernels = lambda distance: RKHS._kernels(model, distance)[:1]  # type: ignore[method-assign]
+    return model.fit(train())
+
+
 def test_centred_covariances_sum_to_zero() -> None:
     rng = np.random.default_rng(1)
     values = rng.standard_normal((300, 40)) + 3

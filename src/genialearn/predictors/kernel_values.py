@@ -134,6 +134,15 @@ class ChosenFits:
         return np.concatenate([fits.out_of_fold_breeding_values(folds) for fits in singles], axis=1)
 
 
+def best_for_all(cohort: Cohort, matrices: list[FloatArray], given: Sequence[float | None]) -> int:
+    """Return the place of the matrix whose restricted likelihoods of all traits have the highest product."""
+    sums = [
+        sum(model.variances.log_likelihood for model in exact.fit_trait_models(cohort, matrix, given).models)
+        for matrix in matrices
+    ]
+    return int(np.argmax(sums))
+
+
 def standardised(matrix: FloatArray) -> tuple[FloatArray, float]:
     """Return covariances over the variance that values have among these animals, and that variance."""
     unit = float(np.mean(np.diagonal(matrix)) - np.mean(matrix))

@@ -12,15 +12,18 @@ from genialearn._checks import check_at_least, check_between
 from genialearn.cohorts import Cohort
 from genialearn.errors import SettingError
 from genialearn.genotypes.matrix import BLOCK_WIDTH
+from genialearn.mixed_models.covariances import of_traits
 from genialearn.mixed_models.fits import TraitFits
 from genialearn.mixed_models.memory import PROCESS, Sizes, needed_bytes
 from genialearn.mixed_models.stochastic import Progress
+from genialearn.predictors.held_out import learnable
 from genialearn.predictors.kernel_values import (
     ChosenFits,
     FeatureValues,
     KernelValues,
     RandomFeatures,
     alike,
+    best_for_all,
     standardised,
 )
 from genialearn.predictors.single_trait import SingleTraitBLUP, dual_coefficients, silent
@@ -38,7 +41,7 @@ _ALIKE = 1e-12
 """Squared distance up to which animals count as the same."""
 
 _SAMPLED = 1000
-"""Animals among whom the median distance is taken, where there are more."""
+"""Animals among whom the median distance is taken, and a kernel is chosen for all, where there are more."""
 
 _MOST_FORMED = 25_000
 """Animals up to which the iterative solver has the matrix of animals by animals, in float32: 2.5 GB."""
@@ -86,7 +89,7 @@ class KernelBLUP(SingleTraitBLUP):
 
     @abstractmethod
     def _kernels(self, distance: Callable[[], float]) -> list[Kernel]:
-        """Return those to choose from, the one that random features stand for first.
+        """Return those to choose from, first the one that is taken where nothing tells which is best.
 
         Parameters
         ----------
@@ -119,7 +122,7 @@ class KernelBLUP(SingleTraitBLUP):
         inner /= np.float32(self.scale_.divisor)
         own = np.diagonal(inner).astype(np.float64)
         few = _sampled(len(own), np.random.default_rng([self.seed, 2]))
-        kernel = self._kernels(lambda: _median_distance(inner[np.ix_(few, few)].astype(np.float64)))[0]
+        kernel = self._best_of_few(cohort.select(few), inner[np.ix_(few, few)].astype(np.float64), given)
         for start in range(0, len(own), _ROWS):
             rows = slice(start, start + _ROWS)
             inner[:, rows] = kernel.of(inner[:, rows].T.astype(np.float64), own[rows], own).T
@@ -137,8 +140,8 @@ class KernelBLUP(SingleTraitBLUP):
 
     def _fit_features(self, cohort: Cohort, given: list[float | None], progress: Progress) -> TraitFits:
         rng = np.random.default_rng([self.seed, 2])
-        sampled = cohort.genotypes.select(animals=_sampled(len(cohort), rng))
-        kernel = self._kernels(lambda: _median_distance(self.scale_.relationships(sampled)))[0]
+        few = cohort.select(_sampled(len(cohort), rng))
+        kernel = self._best_of_few(few, self.scale_.relationships(few.genotypes), given, with_features=True)
         phases = rng.uniform(0, 2 * np.pi, self.n_features).astype(np.float32)
         drawn, features = RandomFeatures.of(self.scale_, kernel, phases, self.seed, cohort.genotypes)
         operator = FeatureKernel(features)
@@ -146,6 +149,27 @@ class KernelBLUP(SingleTraitBLUP):
         self.kernel_ = [kernel.name] * len(given)
         self._values = FeatureValues(drawn, operator.to_features(dual_coefficients(fits)))
         return fits
+
+    def _best_of_few(
+        self, few: Cohort, inner: FloatArray, given: Sequence[float | None], *, with_features: bool = False
+    ) -> Kernel:
+        """Return the kernel that suits some animals best, whose relationships are given.
+
+        The first one where nothing tells: without a trait that has records enough, or with random effects, which the
+        exact solver doesn't know and narrow kernels would stand in for.
+        """
+        kernels = [
+            kernel
+            for kernel in self._kernels(lambda: _median_distance(inner))
+            if kernel.has_features or not with_features
+        ]
+        known = learnable(few)
+        if len(kernels) == 1 or not known.any() or any(trait.random for trait in few.traits):
+            return kernels[0]
+        own = np.diagonal(inner).copy()
+        matrices = [standardised(kernel.of(inner, own, own))[0] for kernel in kernels]
+        kept = [h for h, is_known in zip(given, known, strict=True) if is_known]
+        return kernels[best_for_all(of_traits(few, known), matrices, kept)]
 
     def memory_bytes(self, sizes: Sizes, solver: str) -> int:
         """Return about how many bytes fitting it needs: of all kernels tried, or of random features."""
@@ -191,7 +215,8 @@ class RKHS(KernelBLUP):
     """Reproducing kernel Hilbert spaces regression on Gaussian kernels of squared marker distances.
 
     By the exact solver each trait takes the one bandwidth of the highest restricted likelihood, or the average of all
-    kernels; by the iterative one always that average, of more than 25,000 animals through random Fourier features.
+    kernels; by the iterative one all traits take what suits 1,000 of the animals best, of more than 25,000 animals
+    through random Fourier features. With random effects beside the genetic ones it is always the average.
 
     Parameters
     ----------
@@ -239,7 +264,8 @@ class ArcCosineBLUP(KernelBLUP):
     """Regression on arc-cosine kernels: networks with infinitely many rectified units in each layer.
 
     By the exact solver each trait takes the number of layers of the highest restricted likelihood; by the iterative one
-    it is always one, of more than 25,000 animals through random rectified features.
+    all traits take what suits 1,000 of the animals best. One layer with random effects beside the genetic ones, and of
+    more than 25,000 animals, whose random rectified features are those of one layer.
 
     Parameters
     ----------

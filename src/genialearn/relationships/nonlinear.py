@@ -28,6 +28,10 @@ class Kernel(Protocol):
     def name(self) -> str:
         """What tells it from its kind's others."""
 
+    @property
+    def has_features(self) -> bool:
+        """Whether random features stand for it."""
+
     def of(self, inner: FloatArray, own: FloatArray, others: FloatArray) -> FloatArray:
         """Return the covariances of animals with others.
 
@@ -76,6 +80,11 @@ class Gaussian:
         """Bandwidths, separated by spaces."""
         return " ".join(f"{theta:g}" for theta in self.bandwidths)
 
+    @property
+    def has_features(self) -> bool:
+        """Yes."""
+        return True
+
     def of(self, inner: FloatArray, own: FloatArray, others: FloatArray) -> FloatArray:
         """Return the covariances of animals with others, as `Kernel` has them."""
         distances = np.maximum(own[:, None] + others[None, :] - 2 * inner, 0.0) / self.scale
@@ -113,6 +122,11 @@ class ArcCosine:
         """The number of layers."""
         return str(self.layers)
 
+    @property
+    def has_features(self) -> bool:
+        """Where there is one layer."""
+        return self.layers == 1
+
     def of(self, inner: FloatArray, own: FloatArray, others: FloatArray) -> FloatArray:
         """Return the covariances of animals with others, as `Kernel` has them: lengths stay as they were."""
         lengths = np.outer(np.sqrt(np.maximum(own, 1e-300)), np.sqrt(np.maximum(others, 1e-300)))
@@ -123,7 +137,7 @@ class ArcCosine:
         return np.asarray(lengths * cosines)
 
     def features(self, projections: Float32Array, phases: Float32Array) -> Float32Array:
-        """Return rectified projections, shape (animals, features); they are right for one layer alone."""
+        """Return rectified projections, shape (animals, features): those of one layer."""
         return np.asarray(np.float32(np.sqrt(2 / projections.shape[1])) * np.maximum(projections, 0), dtype=np.float32)
 
 
