@@ -24,8 +24,8 @@ class CatBoost(TreeEnsemble):
     """CatBoost (Prokhorenkova et al. 2018, NeurIPS 31:6638): the same oblivious trees for all traits.
 
     Squared errors of traits without a record count nothing. Animals are weighted by the mean weight of their records,
-    as the library knows no weight by trait; errors of binary traits are squared too. Settings and attributes:
-    `TreeEnsemble`.
+    as the library knows no weight by trait; errors of binary traits are squared too. As the trees see the windows of
+    all traits, these are fewer than those of other models. Settings and attributes: `TreeEnsemble`.
 
     Parameters
     ----------
@@ -37,10 +37,11 @@ class CatBoost(TreeEnsemble):
         Trees without improvement before growing stops.
     """
 
-    features: str | Sequence[str] = "traits + screened + components"
+    features: str | Sequence[str] = "traits + windows + components"
+    windows: int = 50
     learning_rate: float = 0.05
     max_trees: int = 800
-    depth: int = 4
+    depth: int = 3
     penalty: float = 10.0
     patience: int = 40
 
