@@ -215,7 +215,7 @@ class TestJoint:
 
     def test_it_knows_no_random_effects(self, herd: Path, tmp_path: Path) -> None:
         settings = herd / "traits.toml"
-        settings.write_text(settings.read_text().replace("[milk]", '[milk]\nrandom = "herd"'))
+        settings.write_text(settings.read_text().replace("[milk]", '[milk]\nrandom = "animal"'))
         with pytest.raises(SettingError, match="gblup-multi: expected no random effects"):
             variance(CohortFiles.in_folder(herd), tmp_path / "out", joint=True)
         assert not (tmp_path / "out").exists()
