@@ -166,17 +166,17 @@ def cohort_files(folder: Path, data: DataSet, out: Path) -> CohortFiles:
     out.mkdir(parents=True, exist_ok=True)
     table = pd.read_table(folder / data.phenotypes, dtype={"id": str})
     traits = list(data.traits) or [column for column in table if column not in {"id", *data.left_out}]
-    write_once(table[["id", *traits]], out / "traits.tsv")
+    write_unless_same(table[["id", *traits]], out / "traits.tsv")
     covariates = None
     if data.fixed:
         covariates = out / "covariates.tsv"
-        write_once(table[["id", data.fixed.removeprefix("C(").removesuffix(")")]], covariates)
+        write_unless_same(table[["id", data.fixed.removeprefix("C(").removesuffix(")")]], covariates)
     return CohortFiles(
         bfile=folder / data.prefix, traits=out / "traits.tsv", covariates=covariates, fixed=data.fixed or None
     )
 
 
-def write_once(table: pd.DataFrame, path: Path) -> None:
+def write_unless_same(table: pd.DataFrame, path: Path) -> None:
     text = table.to_csv(sep="\t", index=False, na_rep="NA")
     if not path.exists() or path.read_text() != text:
         path.write_text(text)

@@ -142,7 +142,7 @@ class ElasticNetPath:
     def _solve(self, penalty: FloatArray) -> None:
         """Solve at a penalty of each trait: full sweeps around others that visit only what isn't 0.
 
-        A trait whose effects a full sweep didn't move is left as it is, so that none depends on how long others take.
+        A trait whose effects a full sweep didn't move is left as it is, however long others take.
         """
         n_blocks = len(self.system.blocks.squares)
         moving = self.followed.copy()

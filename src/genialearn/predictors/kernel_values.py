@@ -16,6 +16,9 @@ from genialearn.mixed_models.exact import ExactFits, ExactTraitModel
 from genialearn.relationships import GenomicScale
 from genialearn.relationships.nonlinear import Kernel, inner_products, random_projections, squared_lengths
 
+ALIKE = 1e-12
+"""Variance, or squared distance, up to which animals count as the same."""
+
 
 @dataclass(frozen=True, eq=False)
 class KernelValues:
@@ -146,7 +149,7 @@ def best_for_all(cohort: Cohort, matrices: list[FloatArray], given: Sequence[flo
 def standardised(matrix: FloatArray) -> tuple[FloatArray, float]:
     """Return covariances over the variance that values have among these animals, and that variance."""
     unit = float(np.mean(np.diagonal(matrix)) - np.mean(matrix))
-    if not unit > 1e-12:
+    if not unit > ALIKE:
         raise alike()
     return matrix / unit, unit
 

@@ -18,6 +18,7 @@ from genialearn.mixed_models.memory import PROCESS, Sizes, needed_bytes
 from genialearn.mixed_models.stochastic import Progress
 from genialearn.predictors.held_out import learnable
 from genialearn.predictors.kernel_values import (
+    ALIKE,
     ChosenFits,
     FeatureValues,
     KernelValues,
@@ -36,9 +37,6 @@ from genialearn.relationships.nonlinear import (
     Kernel,
     float32_inner_products,
 )
-
-_ALIKE = 1e-12
-"""Squared distance up to which animals count as the same."""
 
 _SAMPLED = 1000
 """Animals among whom the median distance is taken, and a kernel is chosen for all, where there are more."""
@@ -128,7 +126,7 @@ class KernelBLUP(SingleTraitBLUP):
             inner[:, rows] = kernel.of(inner[:, rows].T.astype(np.float64), own[rows], own).T
         formed = FormedKernel(inner)
         means, unit = formed.centre()
-        if not unit > _ALIKE:
+        if not unit > ALIKE:
             raise alike()
         fits = self._solve(cohort, formed, given, progress)
         self.kernel_ = [kernel.name] * len(given)
@@ -206,7 +204,7 @@ def _median_distance(inner: FloatArray) -> float:
     own = np.diagonal(inner)
     distances = (own[:, None] + own[None, :] - 2 * inner)[np.triu_indices(len(own), 1)]
     for middle in (np.median, np.mean):
-        if len(distances) and float(middle(distances)) > _ALIKE:
+        if len(distances) and float(middle(distances)) > ALIKE:
             return float(middle(distances))
     raise alike()
 

@@ -133,13 +133,13 @@ class NonadditiveGBLUP(SingleTraitBLUP):
         return iterative.fit_trait_models(cohort, kernel, nothing, rng=rng, related=related, progress=progress)
 
     def _quicker_solver(self, cohort: Cohort) -> str:
-        few = max(pattern_sizes(cohort), default=0) <= _MOST_EXACT and len(cohort) <= 2 * _MOST_EXACT
+        few = _are_few(max(pattern_sizes(cohort), default=0), len(cohort))
         return "exact" if few and not any(trait.random for trait in cohort.traits) else "iterative"
 
     def memory_bytes(self, sizes: Sizes, solver: str) -> int:
         """Return about how many bytes fitting it needs."""
         n, r = sizes.n_animals, max((pattern.n_records for pattern in sizes.patterns), default=0)
-        exact = self.solver == "exact" or (self.solver == "auto" and r <= _MOST_EXACT and n <= 2 * _MOST_EXACT)
+        exact = self.solver == "exact" or (self.solver == "auto" and _are_few(r, n))
         if exact:
             return needed_bytes(replace(sizes, patterns=()), "exact") + 8 * (3 * n * n + 9 * r * r)
         held = 2 * 4 * n * n if n <= _MOST_ANIMALS else 3 * 4 * n * self.n_features
@@ -178,6 +178,11 @@ class NonadditiveGBLUP(SingleTraitBLUP):
         """Return mean plus all genetic parts, shape (animals, traits); of a binary trait within 0 and 1."""
         self._check_fitted()
         return within_bounds(self.mean_ + self.genetic_values(cohort), self.binary_)
+
+
+def _are_few(n_records: int, n_animals: int) -> bool:
+    """Return whether records of a trait, and animals, are few enough for the exact solver."""
+    return n_records <= _MOST_EXACT and n_animals <= 2 * _MOST_EXACT
 
 
 def _checked(parts: str | Sequence[str]) -> list[str]:

@@ -38,7 +38,7 @@ _USUAL: dict[str, dict[str, Any]] = {
 variances do: on wheat r is that of 1,500 sweeps."""
 
 _WITHOUT_RANDOM = {"gblup-multi", "gblup-nonadditive", "bayesr"}
-"""Those that don't take random effects beside breeding values, or by a slow solver."""
+"""Those that don't take random effects beside breeding values, or only by a slow solver."""
 
 _DEAR = {"gblup-nonadditive", "bayesr"}
 _FEW = 5000
