@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 
 import pytest
 
+from genialearn.generators import CATALOGUE as GENERATORS
 from genialearn.predictors import CATALOGUE
 
 INPUT = [
@@ -36,7 +38,7 @@ OPTIONS = {
     ],
     "check": ["COHORT", *INPUT, "--debug"],
     "compare": ["COHORT", "--model", "--split", "--budget", "--out", *INPUT, *RUNNING],
-    "models": ["--debug"],
+    "models": ["NAME", "--debug"],
     "variance": [
         "COHORT",
         "--out",
@@ -132,6 +134,29 @@ def test_that_models_lists_every_model_and_what_to_install(
     assert list(CATALOGUE) == [line[0] for line in lines[1:]]
     assert {"yes", "pip install 'genialearn[deep]'"} == {line[2] for line in lines[1:]}
     assert all(line[1] and line[3] for line in lines[1:])
+
+
+@pytest.mark.parametrize("name", [*CATALOGUE, *GENERATORS])
+def test_that_models_with_a_name_tells_every_setting_its_default_and_what_it_is(
+    genialearn: Callable[..., object], name: str
+) -> None:
+    entry = CATALOGUE.get(name) or GENERATORS[name]
+    answer = genialearn("models", name)
+    told = dict(re.findall(r"^((?:\w+=.*?(?:, |$))+)\n    (\S.*)$", answer.out, re.MULTILINE))
+    settings = dict(re.findall(r"(\w+)=(.*?)(?:, (?=\w+=)|$)", "\n".join(told), re.MULTILINE))
+    known = inspect.signature(entry.load()).parameters
+
+    assert 0 == answer.code
+    assert answer.out.startswith(f"{name}: {entry.summary}\n")
+    assert sorted(known) == sorted(settings)
+    assert {key: str(entry.preset.get(key, known[key].default)) for key in known} == settings
+
+
+def test_that_models_names_the_nearest_to_one_that_it_has_not(genialearn: Callable[..., object]) -> None:
+    answer = genialearn("models", "bayers")
+
+    assert 3 == answer.code
+    assert "Did you mean bayesr?" in answer.err
 
 
 def test_that_help_names_every_split_and_where_models_are_told(help_of: Callable[..., str]) -> None:

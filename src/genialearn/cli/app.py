@@ -22,7 +22,9 @@ from genialearn.cli.display import Display
 from genialearn.cli.herds import N_TRAITS, Animals, HerdOptions, Markers, make_herd, simulate
 from genialearn.cli.selection import select
 from genialearn.errors import GenialearnError
+from genialearn.generators import CATALOGUE as GENERATORS
 from genialearn.predictors import CATALOGUE
+from genialearn.predictors.catalogue import entry_of
 from genialearn.report.wording import count, decimal
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ Models = Annotated[
     typer.Option(
         "--model", metavar="NAME", show_default=False,
         help="Model to compare with gblup; repeat for more, or all. Settings may follow, as in "
-        f"network:body=local,width=32. genialearn models tells what there is. Default: {', '.join(DEFAULT_MODELS)}.",
+        f"network:body=local,width=32. genialearn models tells what there is, with a NAME its settings. "
+        f"Default: {', '.join(DEFAULT_MODELS)}.",
     ),
 ]  # fmt: skip
 Budget = Annotated[
@@ -195,11 +198,24 @@ def compare(
 
 
 @app.command()
-def models(*, debug: opt.Debug = False) -> None:
-    """List the models that compare knows, and which of them need a library that isn't installed."""
+def models(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", show_default=False, help="Model or generator whose settings are asked for.")
+    ] = "",
+    *,
+    debug: opt.Debug = False,
+) -> None:
+    """List the models that compare knows, and which need a library that isn't installed; with a name, its settings."""
+    from genialearn.cli.explanation import explanation
     from genialearn.experiments.plan import is_installed
 
     display = Display()
+    if name in GENERATORS:
+        display.result(explanation(name, GENERATORS[name], f"generate --model {name} --setting SETTING=VALUE"))
+        return
+    if name:
+        display.result(explanation(*entry_of(name), f"--model {name}:SETTING=VALUE,..."))
+        return
     display.result("model\tkind\tinstalled\twhat it is")
     for name, entry in CATALOGUE.items():
         installed = "yes" if is_installed(name) else f"pip install 'genialearn[{entry.extra}]'"

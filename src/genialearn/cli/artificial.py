@@ -58,7 +58,10 @@ def generate(
     setting: Annotated[
         list[str] | None,
         typer.Option(
-            "--setting", metavar="NAME=VALUE", show_default=False, help="Setting of the generator; repeat for more."
+            "--setting",
+            metavar="NAME=VALUE",
+            show_default=False,
+            help="Setting of the generator; repeat for more. genialearn models and its name tells which there are.",
         ),
     ] = None,
     out: Annotated[

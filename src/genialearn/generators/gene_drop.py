@@ -73,9 +73,13 @@ class GeneDrop(Generator):
         twice as long as there are enough; artificial animals take the places of random training animals, and where more
         are asked for than there are places, the pedigree is passed through again.
     generations
-        How many, of "mating".
+        How many, of "mating" 2 unless given; of a pedigree that many before the training animals, all unless given.
     sires
         How many of each generation, of "mating"; None for the square root of its animals.
+    founders, founder_settings
+        "training" for training animals, or the generator of haplotypes that draws founders, and its settings.
+    seed, threads
+        Of the generator of founders.
 
     Attributes
     ----------
