@@ -217,9 +217,9 @@ def models(
         display.result(explanation(*entry_of(name), f"--model {name}:SETTING=VALUE,..."))
         return
     display.result("model\tkind\tinstalled\twhat it is")
-    for name, entry in CATALOGUE.items():
-        installed = "yes" if is_installed(name) else f"pip install 'genialearn[{entry.extra}]'"
-        display.result(f"{name}\t{entry.family}\t{installed}\t{entry.summary}")
+    for each, entry in CATALOGUE.items():
+        installed = "yes" if is_installed(each) else f"pip install 'genialearn[{entry.extra}]'"
+        display.result(f"{each}\t{entry.family}\t{installed}\t{entry.summary}")
 
 
 @app.command()

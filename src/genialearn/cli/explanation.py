@@ -1,4 +1,4 @@
-"""What `genialearn models NAME` prints: the settings of a model, their defaults, and what its docstrings say of them."""
+"""What `genialearn models NAME` prints: a model's settings, their defaults, and what its docstrings say of them."""
 
 from __future__ import annotations
 
