@@ -5,7 +5,15 @@ import pytest
 
 from genialearn._arrays import Float32Array, FloatArray, as_ids
 from genialearn.genotypes import DenseGenotypes, MarkerMap
-from genialearn.genotypes.marker_blocks import WIDTH, MarkerBlocks, add_effects, padded_columns, sums_over_animals
+from genialearn.genotypes.marker_blocks import (
+    NARROW,
+    WIDE,
+    MarkerBlocks,
+    add_effects,
+    block_width,
+    padded_columns,
+    sums_over_animals,
+)
 
 
 def genotypes(n_animals: int, n_markers: int, *, missing: float) -> DenseGenotypes:
@@ -33,18 +41,19 @@ def padded(values: FloatArray, n_rows: int) -> Float32Array:
     ("n_animals", "n_markers", "n_traits"),
     [(70, 300, 3), (33, 128, 20), (1, 5, 3), (600, 130, 33), (40, 130, 41), (40, 130, 100)],
 )
+@pytest.mark.parametrize("width", [NARROW, WIDE])
 def test_products_of_blocks_are_those_of_centred_dosages(
-    n_animals: int, n_markers: int, n_traits: int, missing: float
+    n_animals: int, n_markers: int, n_traits: int, missing: float, width: int
 ) -> None:
     found = genotypes(n_animals, n_markers, missing=missing)
-    blocks, z, rng = MarkerBlocks.of(found), centred(found), np.random.default_rng(2)
+    blocks, z, rng = MarkerBlocks.of(found, width), centred(found), np.random.default_rng(2)
     by_animal, effects = rng.standard_normal((n_animals, n_traits)), rng.standard_normal((n_markers, n_traits))
     n_rows, n_columns = blocks.shape
     values, u = padded(by_animal, n_rows), padded(effects, n_columns)
     weights = padded(rng.uniform(0, 2, (n_animals, n_traits)), n_rows)
     sums, moved, left = np.zeros((n_columns, u.shape[1])), np.zeros_like(values), values.copy()
     for block in range(len(blocks.squares)):
-        own = slice(WIDTH * block, WIDTH * (block + 1))
+        own = slice(blocks.width * block, blocks.width * (block + 1))
         sums_over_animals(blocks.squares[block], values, blocks.missing[block], blocks.any_missing, sums[own])
         add_effects(blocks.squares[block], u[own], blocks.by_code[block], weights, left, moved)
 
@@ -66,15 +75,22 @@ def _frequencies(found: DenseGenotypes) -> FloatArray:
     return np.asarray(np.nanmean(values, axis=0) / 2)
 
 
-def test_products_of_columns_are_weighted() -> None:
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_products_of_columns_are_weighted(width: int) -> None:
     found = genotypes(40, 200, missing=0.1)
     weights = np.random.default_rng(3).uniform(0, 2, (40, 2))
-    products = MarkerBlocks.of(found).products(found, weights)
+    products = MarkerBlocks.of(found, width).products(found, weights)
     z = centred(found)
 
-    assert products.shape == (2, 2, WIDTH, WIDTH)
+    assert products.shape == (2, -(-200 // width), width, width)
     for diagonal in range(2):
         expected = (z * weights[:, [diagonal]]).T @ z
-        np.testing.assert_allclose(products[diagonal, 0], expected[:128, :128], atol=1e-3)
-        np.testing.assert_allclose(products[diagonal, 1, :72, :72], expected[128:, 128:], atol=1e-3)
-        assert not products[diagonal, 1, 72:].any()
+        for block in range(products.shape[1]):
+            own = slice(block * width, min((block + 1) * width, 200))
+            inside = slice(0, own.stop - own.start)
+            np.testing.assert_allclose(products[diagonal, block, inside, inside], expected[own, own], atol=1e-3)
+        assert not products[diagonal, -1, 200 % width :].any()
+
+
+def test_blocks_are_narrow_where_animals_are_few_and_traits_many() -> None:
+    assert [WIDE, NARROW, WIDE] == [block_width(2000, 4), block_width(2000, 10), block_width(20_000, 10)]

@@ -278,6 +278,19 @@ def test_steps_that_are_too_long_are_halved(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_array_less(np.abs(expected.parts - actual.parts), 0.01 * expected.components.standard_errors)
 
 
+def test_steps_that_are_too_short_are_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are where average information promises more than there is: 60 rounds would be too few for them."""
+    expected = fitted(simulated(), 3).models[0]
+    assert expected.components is not None
+    monkeypatch.setattr(several_kernels, "bounded_step", lambda *given: 0.03 * bounded_step(*given))
+    actual = fitted(simulated(), 3).models[0]
+
+    np.testing.assert_array_less(np.abs(expected.parts - actual.parts), 0.06 * expected.components.standard_errors)
+    monkeypatch.setattr(several_kernels, "_STRETCHED_FROM", 60)
+    with pytest.raises(ConvergenceError, match="variances that settle within 60 rounds"):
+        fitted(simulated(), 3)
+
+
 def test_what_does_not_settle_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(several_kernels, "_ROUNDS", 2)
 

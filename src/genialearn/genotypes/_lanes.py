@@ -221,11 +221,29 @@ def _mover(width: int) -> Callable[..., None]:
     return move  # type: ignore[no-any-return]
 
 
+def _adder(width: int) -> Callable[..., None]:
+    """Return the step that adds f times a row to a row of sums; it takes addresses of the row, of f and of the sums."""
+
+    @intrinsic
+    def add(typing: Any, row: Any, factor: Any, sums: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            build = _Builder(builder, width)
+            row_at, factor_at, sums_at = arguments
+            added = build.times(build.load(row_at, _OF_A_NUMBER), build.repeated(factor_at, 0))
+            build.store(sums_at, build.plus(build.load(sums_at), added))
+            return context.get_dummy_value()
+
+        return types.void(types.intp, types.intp, types.intp), code
+
+    return add  # type: ignore[no-any-return]
+
+
 _along_16, _along_32, _along_40, _along_48 = (_accumulator(width, across=False) for width in WIDTHS)
 _across_16, _across_32, _across_40, _across_48 = (_accumulator(width, across=True) for width in WIDTHS)
 _fill_16, _fill_32, _fill_40, _fill_48 = (_filler(width) for width in WIDTHS)
 _flush_16, _flush_32, _flush_40, _flush_48 = (_flusher(width) for width in WIDTHS)
 _move_16, _move_32, _move_40, _move_48 = (_mover(width) for width in WIDTHS)
+_add_16, _add_32, _add_40, _add_48 = (_adder(width) for width in WIDTHS)
 
 
 @njit(inline="always")
@@ -291,6 +309,19 @@ def move_row(sums: int, weights: int, left: int, moved: int, lanes: int) -> None
         _move_32(sums, weights, left, moved)
     else:
         _move_16(sums, weights, left, moved)
+
+
+@njit(inline="always")
+def add_multiple(row: int, factor: int, sums: int, lanes: int) -> None:
+    """Add a multiple of a row to sums; see `_adder`."""
+    if lanes == 48:
+        _add_48(row, factor, sums)
+    elif lanes == 40:
+        _add_40(row, factor, sums)
+    elif lanes == 32:
+        _add_32(row, factor, sums)
+    else:
+        _add_16(row, factor, sums)
 
 
 @intrinsic

@@ -24,6 +24,7 @@ from genialearn._arrays import BoolArray, ByteArray, Float32Array, FloatArray, I
 from genialearn.genotypes._lanes import (
     PAIRS,
     across,
+    add_multiple,
     aligned_zeros,
     along,
     fill_table,
@@ -129,6 +130,29 @@ def _flush(sums: Float32Array, out: FloatArray, first: int, start: int) -> None:
         flush_row(sums.ctypes.data + 4 * lanes * row, to, lanes)
 
 
+@njit(cache=True)
+def _add_missing(word: int, values: int, row_bytes: int, weights: int, sums: int, lanes: int) -> None:  # noqa: PLR0917
+    """Add multiples of the rows of animals without a call to the sums of a marker pair.
+
+    Parameters
+    ----------
+    word
+        Eight squares of the marker pair: 16 animals.
+    values, row_bytes
+        Address of the first animal's row, and how far the next is.
+    weights, sums
+        Addresses of both markers' multiples, float32, and of their sums.
+    lanes
+        Columns.
+    """
+    found = word & ~(word >> np.uint64(1)) & _MISSING_BITS
+    while found:
+        bit = np.int64(trailing_zeros(found))
+        found &= found - np.uint64(1)
+        animal, which = 2 * (bit // 8) + (bit >> 1) % 2, (bit >> 2) % 2
+        add_multiple(values + row_bytes * animal, weights + 4 * which, sums + 4 * lanes * which, lanes)
+
+
 @njit(parallel=True, cache=True)
 def sum_over_animals(  # noqa: PLR0917 - numba knows no keywords
     squares: ByteArray,
@@ -173,16 +197,9 @@ def sum_over_animals(  # noqa: PLR0917 - numba knows no keywords
                 along(at + PAIRS * pair, tables.ctypes.data, first, second, n_columns)
                 if any_missing:
                     for half in range(2):
-                        word = words[tile, start + pair, half]
-                        found = word & ~(word >> np.uint64(1)) & _MISSING_BITS
-                        while found:
-                            bit = np.int64(trailing_zeros(found))
-                            found &= found - np.uint64(1)
-                            animal = TILE * tile + 16 * half + 2 * (bit // 8) + (bit >> 1) % 2
-                            row = 2 * pair + (bit >> 2) % 2
-                            weight = missing[2 * start + row]
-                            for column in range(n_columns):
-                                sums[row, column] += weight * values[animal, column]
+                        rows = values.ctypes.data + 4 * n_columns * (TILE * tile + 16 * half)
+                        weight = missing.ctypes.data + 8 * (start + pair)
+                        _add_missing(words[tile, start + pair, half], rows, 4 * n_columns, weight, first, n_columns)
             if tile % _FLUSH == _FLUSH - 1 or tile == n_tiles - 1:
                 _flush(sums, out, 2 * start, 0)
 
@@ -247,7 +264,9 @@ def tiles_over_animals(  # noqa: PLR0917 - numba knows no keywords
     totals
         Shape (columns of V,).
     """
-    n_pairs, lanes = squares.shape[1], columns[1] - columns[0]
+    n_tiles, n_pairs = squares.shape[:2]
+    lanes = columns[1] - columns[0]
+    words = squares.reshape(n_tiles, n_pairs * PAIRS).view(np.uint64).reshape(n_tiles, n_pairs, 2)
     tables, sums = aligned_zeros(16 * PAIRS, lanes), aligned_zeros(2 * n_pairs, lanes)
     factors = np.empty(2 * _CODES, dtype=np.float32)
     for code in range(_CODES):
@@ -261,30 +280,16 @@ def tiles_over_animals(  # noqa: PLR0917 - numba knows no keywords
         for pair in range(n_pairs):
             first = sums.ctypes.data + 8 * pair * lanes
             along(at + PAIRS * pair, tables.ctypes.data, first, first + 4 * lanes, lanes)
-        if any_missing:
-            _add_missing(squares[tile], values, missing, TILE * tile, columns[0], sums)
+            if any_missing:
+                for half in range(2):
+                    rows = values.ctypes.data + 4 * (values.shape[1] * (TILE * tile + 16 * half) + columns[0])
+                    weight = missing.ctypes.data + 8 * pair
+                    _add_missing(words[tile, pair, half], rows, 4 * values.shape[1], weight, first, lanes)
         for pair in range(PAIRS):
             for lane in range(lanes):
                 totals[columns[0] + lane] += tables[16 * pair, lane]  # both animals with two copies
         if (tile - tiles[0]) % _FLUSH == _FLUSH - 1 or tile == tiles[1] - 1:
             _flush(sums, out, 0, columns[0])
-
-
-@njit(cache=True)
-def _add_missing(  # noqa: PLR0917 - numba knows no keywords
-    squares: ByteArray, values: Float32Array, missing: Float32Array, first_animal: int, start: int, sums: Float32Array
-) -> None:
-    """Add what missing dosages of a tile count, by marker."""
-    words = squares.reshape(squares.shape[0] * PAIRS).view(np.uint64)
-    for number in range(len(words)):
-        found = words[number] & ~(words[number] >> np.uint64(1)) & _MISSING_BITS
-        while found:
-            bit = np.int64(trailing_zeros(found))
-            found &= found - np.uint64(1)
-            animal = first_animal + 16 * (number % 2) + 2 * (bit // 8) + (bit >> 1) % 2
-            row = 2 * (number // 2) + (bit >> 2) % 2
-            for lane in range(sums.shape[1]):
-                sums[row, lane] += missing[row] * values[animal, start + lane]
 
 
 @njit(cache=True)

@@ -15,24 +15,32 @@ from genialearn._arrays import ByteArray, Float32Array, FloatArray
 from genialearn.genotypes import _lanes, _lookup
 from genialearn.genotypes.matrix import GenotypeMatrix
 
-WIDTH = 128
-"""Markers in a block."""
+NARROW, WIDE = 64, 128
+"""Markers in a block. Narrow ones make their tables, and start their threads, more often; but every change of an effect
+reads a row of the products of its block's columns, which is shorter there."""
+
+FEW_ANIMALS, MANY_TRAITS = 3000, 8
+"""Up to so many and from so many on, reading products outweighs making tables."""
 
 padded_columns = _lanes.padded
 """Columns of values of animals or markers, with what they are filled up with."""
 
-_PAIRS = WIDTH // 2
-
 _TILES_OF_A_THREAD = 16
-"""Animal tiles that a thread takes at a time where markers are summed: sums of 32 KiB for 16 columns."""
+"""Animal tiles that a thread takes at a time, at least: sums of 32 KiB for 16 columns where markers are summed."""
 
 _PARTS = 4
-"""Into which animals are divided where they are summed: a number of its own, so that threads don't change sums."""
+"""Into which many animals are divided where they are summed: as many whatever threads there are, so that these don't
+change sums."""
+
+
+def block_width(n_animals: int, n_traits: int) -> int:
+    """Return how many markers a block should have."""
+    return NARROW if n_animals <= FEW_ANIMALS and n_traits >= MANY_TRAITS else WIDE
 
 
 @dataclass(frozen=True, eq=False)
 class MarkerBlocks:
-    """Z = M - 2p, a missing dosage 0 in Z, in blocks of 128 markers; the last one is filled up with columns of 0.
+    """Z = M - 2p, a missing dosage 0 in Z, in blocks of markers; the last one is filled up with columns of 0.
 
     Parameters
     ----------
@@ -43,9 +51,9 @@ class MarkerBlocks:
     frequencies
         p, of these animals, shape (markers,).
     by_code
-        What each PLINK code counts in Z, shape (blocks, 4, 128).
+        What each PLINK code counts in Z, shape (blocks, 4, width).
     missing
-        What a missing dosage counts in M - 1 so that it is 0 in Z, shape (blocks, 128).
+        What a missing dosage counts in M - 1 so that it is 0 in Z, shape (blocks, width).
     any_missing
         Whether a dosage is missing.
     """
@@ -59,21 +67,21 @@ class MarkerBlocks:
     any_missing: bool
 
     @classmethod
-    def of(cls, genotypes: GenotypeMatrix) -> MarkerBlocks:
-        """Return the blocks of genotypes: one pass over them."""
+    def of(cls, genotypes: GenotypeMatrix, width: int = WIDE) -> MarkerBlocks:
+        """Return the blocks of genotypes, of so many markers: one pass over them."""
         n_animals, n_markers = genotypes.shape
-        n_blocks, n_tiles = -(-n_markers // WIDTH), -(-n_animals // _lookup.TILE)
-        squares = np.empty((n_blocks, n_tiles, _PAIRS, _lanes.PAIRS), dtype=np.uint8)
-        copies, called = np.zeros(n_blocks * WIDTH, dtype=np.int64), np.zeros(n_blocks * WIDTH, dtype=np.int64)
+        n_blocks, n_tiles = -(-n_markers // width), -(-n_animals // _lookup.TILE)
+        squares = np.empty((n_blocks, n_tiles, width // 2, _lanes.PAIRS), dtype=np.uint8)
+        copies, called = np.zeros(n_blocks * width, dtype=np.int64), np.zeros(n_blocks * width, dtype=np.int64)
         codes = _lookup.codes_of_dosages()
-        for place, (columns, block) in enumerate(genotypes.blocks(WIDTH)):
-            squares[place] = _lookup.empty_squares(n_animals, WIDTH)
+        for place, (columns, block) in enumerate(genotypes.blocks(width)):
+            squares[place] = _lookup.empty_squares(n_animals, width)
             _lookup.fill_squares(block, codes, 0, squares[place], copies[columns], called[columns])
         frequencies = copies / np.maximum(2 * called, 1)
-        means = 2 * frequencies.reshape(n_blocks, WIDTH)
+        means = 2 * frequencies.reshape(n_blocks, width)
         by_code = np.stack([2 - means, np.zeros_like(means), 1 - means, -means], axis=1)
         missing = means - 1
-        by_code[-1, :, n_markers - (n_blocks - 1) * WIDTH :] = 0.0
+        by_code[-1, :, n_markers - (n_blocks - 1) * width :] = 0.0
         return cls(
             squares,
             n_animals,
@@ -85,10 +93,15 @@ class MarkerBlocks:
         )
 
     @property
+    def width(self) -> int:
+        """Markers in a block."""
+        return 2 * int(self.squares.shape[2])
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Animals and markers with what they are filled up with."""
         n_blocks, n_tiles = self.squares.shape[:2]
-        return n_tiles * _lookup.TILE, n_blocks * WIDTH
+        return n_tiles * _lookup.TILE, n_blocks * self.width
 
     def products(self, genotypes: GenotypeMatrix, weights: FloatArray) -> Float32Array:
         """Return Z_b' D Z_b of each block b for each of some diagonals D.
@@ -102,11 +115,10 @@ class MarkerBlocks:
 
         Returns
         -------
-        array, shape (diagonals, blocks, 128, 128)
+        array, shape (diagonals, blocks, width, width)
         """
-        n_blocks = len(self.squares)
-        out = np.zeros((weights.shape[1], n_blocks, WIDTH, WIDTH), dtype=np.float32)
-        for place, (columns, block) in enumerate(genotypes.blocks(WIDTH)):
+        out = np.zeros((weights.shape[1], len(self.squares), self.width, self.width), dtype=np.float32)
+        for place, (columns, block) in enumerate(genotypes.blocks(self.width)):
             width = columns.stop - columns.start
             centred = np.where(block >= 0, block - 2 * self.frequencies[columns], 0.0).astype(np.float32)
             for diagonal, weight in enumerate(weights.T.astype(np.float32)):
@@ -129,21 +141,19 @@ def sums_over_animals(
     any_missing
         Whether a dosage is missing.
     out
-        Shape (128, columns).
+        Shape (markers of the block, columns).
     """
     n_tiles, n_columns = squares.shape[0], values.shape[1]
-    sums, totals = np.zeros((_PARTS, out.shape[0], n_columns)), np.zeros((_PARTS, n_columns))
-    for part in prange(_PARTS):
-        tiles = n_tiles * part // _PARTS, n_tiles * (part + 1) // _PARTS
+    n_parts = min(_PARTS, (n_tiles + _TILES_OF_A_THREAD - 1) // _TILES_OF_A_THREAD)
+    sums, totals = np.zeros((n_parts, out.shape[0], n_columns)), np.zeros((n_parts, n_columns))
+    for part in prange(n_parts):
+        tiles = n_tiles * part // n_parts, n_tiles * (part + 1) // n_parts
         for start in range(0, n_columns, _PANEL):
             columns = start, min(start + _PANEL, n_columns)
             _tiles_over_animals(squares, values, missing, any_missing, tiles, columns, sums[part], totals[part])
-    for marker in range(out.shape[0]):
-        for column in range(n_columns):
-            total = 0.0
-            for part in range(_PARTS):
-                total += sums[part, marker, column] - missing[marker] * totals[part, column]
-            out[marker, column] = total
+    out[:] = sums[0] - np.outer(missing, totals[0])
+    for part in range(1, n_parts):
+        out += sums[part] - np.outer(missing, totals[part])
 
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
@@ -162,7 +172,7 @@ def add_effects(  # noqa: PLR0917 - numba knows no keywords
     squares, by_code
         Of the block, as in `MarkerBlocks`.
     effects
-        U, shape (128, columns).
+        U, shape (markers of the block, columns).
     weights
         D of each column, shape (32 animal tiles, columns).
     left, moved

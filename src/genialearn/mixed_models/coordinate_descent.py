@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, prange
 
 from genialearn._arrays import BoolArray, Float32Array, FloatArray, IntArray
-from genialearn.genotypes.marker_blocks import WIDTH, sums_over_animals
+from genialearn.genotypes.marker_blocks import sums_over_animals
 from genialearn.mixed_models.marker_system import MarkerSystem
 
 _SETTLED = 1e-3
@@ -25,7 +25,7 @@ _MOST_SWEEPS = 12
 """At each penalty; the next one begins with a full sweep again."""
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _descend_block(  # noqa: PLR0917 - numba knows no keywords
     block: int,
     sums: FloatArray,
@@ -52,29 +52,32 @@ def _descend_block(  # noqa: PLR0917 - numba knows no keywords
     spreads
         s, shape (markers,).
     effects
-        u, shape (markers, traits).
+        u, shape (markers, traits), column-major.
     largest
         The largest change of an effect times s, shape (traits,).
     """
     width = sums.shape[0]
     for trait in prange(len(first)):
-        square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
+        changes[:, trait] = 0.0
+        if first[trait] + second[trait] <= 0:
+            continue
+        start = block * width
+        square = products[product_of[trait], block]
+        own, spread = diagonals[product_of[trait], start : start + width], spreads[start : start + width]
         right = sums[:, trait].copy()
         for place in range(width):
-            marker = block * width + place
-            own, spread = diagonal[marker], spreads[marker]
-            changes[place, trait] = 0.0
-            if own <= 0 or spread <= 0 or first[trait] + second[trait] <= 0:
+            if own[place] <= 0 or spread[place] <= 0:
                 continue
-            before = effects[marker, trait]
-            score = right[place] + own * before
-            over = abs(score) - first[trait] * spread
-            after = np.sign(score) * over / (own + second[trait] * spread * spread) if over > 0 else 0.0
+            before, after = effects[start + place, trait], 0.0
+            score = right[place] + own[place] * before
+            over = abs(score) - first[trait] * spread[place]
+            if over > 0:
+                after = np.sign(score) * over / (own[place] + second[trait] * spread[place] * spread[place])
             change = after - before
             if change != 0:
-                effects[marker, trait] = after
+                effects[start + place, trait] = after
                 changes[place, trait] = change
-                largest[trait] = max(largest[trait], abs(change) * spread)
+                largest[trait] = max(largest[trait], abs(change) * spread[place])
                 for other in range(place + 1, width):
                     right[other] -= square[place, other] * change
 
@@ -108,7 +111,7 @@ class ElasticNetPath:
         self._spreads[: len(p)] = np.sqrt(2 * p * (1 - p))
         self._totals = np.array([float(np.sum(pattern.root_weights**2)) for pattern in self.system.patterns])
         self._values = np.zeros((n_rows, self.system.weights.shape[1]))
-        self.effects = np.zeros((n_markers, self.system.n_traits))
+        self.effects = np.zeros((n_markers, self.system.n_traits), order="F")
         self.means = np.zeros(self.system.n_traits)
         self.followed: BoolArray = np.ones(self.system.n_traits, dtype=bool)
 
@@ -117,10 +120,10 @@ class ElasticNetPath:
         """The penalty of each trait above which all effects are 0, 0 where records don't vary, shape (traits,)."""
         system, blocks = self.system, self.system.blocks
         left = self._left(np.zeros_like(self._values))
-        sums, out = np.empty((WIDTH, left.shape[1])), np.zeros(system.n_traits)
+        sums, out = np.empty((blocks.width, left.shape[1])), np.zeros(system.n_traits)
         for block, squares in enumerate(blocks.squares):
             sums_over_animals(squares, left, blocks.missing[block], blocks.any_missing, sums)
-            spreads = self._spreads[block * WIDTH : (block + 1) * WIDTH, None]
+            spreads = self._spreads[block * blocks.width : (block + 1) * blocks.width, None]
             scores = np.abs(sums[:, : system.n_traits]) / np.where(spreads > 0, spreads, np.inf)
             out = np.maximum(out, scores.max(axis=0))
         return np.where(system.varies, out / (self._totals * self._ratio), 0.0)

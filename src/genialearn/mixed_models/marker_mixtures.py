@@ -19,9 +19,6 @@ from genialearn._arrays import Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.mixed_models.marker_system import MarkerSystem
 
-_FARTHEST = 700.0
-"""Logits beyond this are certainty."""
-
 
 @dataclass(frozen=True, eq=False)
 class TwoNormals:
@@ -65,27 +62,7 @@ class TwoNormals:
         return cls(narrow_part * each / (1 - share), (1 - narrow_part) * each / share, share, noise)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _expected(score: float, precision: float, narrow: float, wide: float, prior: float) -> tuple[float, float]:
-    """Return how probable an effect is of the wide distribution, and its mean.
-
-    Parameters
-    ----------
-    score, precision
-        z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
-    narrow, wide
-        As in `TwoNormals`.
-    prior
-        Logit of the share of the wide distribution.
-    """
-    least, most = narrow / (1 + precision * narrow), wide / (1 + precision * wide)
-    logit = prior + 0.5 * np.log((1 + precision * narrow) / (1 + precision * wide))
-    logit += 0.5 * score * score * (most - least)
-    probability = 1 / (1 + np.exp(-min(max(logit, -_FARTHEST), _FARTHEST)))
-    return probability, score * (least + probability * (most - least))
-
-
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _update_block(  # noqa: PLR0917 - numba knows no keywords
     block: int,
     sums: FloatArray,
@@ -111,26 +88,34 @@ def _update_block(  # noqa: PLR0917 - numba knows no keywords
     narrow, wide, share, residual
         As in `TwoNormals`.
     effects, wideness
-        Means of u, and the probability that it is of the wide distribution, shape (markers, traits).
+        Means of u, and the probability that it is of the wide distribution, shape (markers, traits), column-major.
     """
     width = sums.shape[0]
     for trait in prange(len(wide)):
-        square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
-        right = sums[:, trait].copy()
-        noise, prior = residual[trait], np.log(share[trait] / (1 - share[trait]))
+        changes[:, trait] = 0.0
+        if wide[trait] <= 0:
+            continue
+        first = block * width
+        square = products[product_of[trait], block]
+        own = diagonals[product_of[trait], first : first + width]
+        right, precision = sums[:, trait].copy(), 1 / residual[trait]
+        least, more, against = np.empty(width), np.empty(width), np.empty(width)
         for place in range(width):
-            marker = block * width + place
-            own = diagonal[marker]
-            changes[place, trait] = 0.0
-            if own <= 0 or wide[trait] <= 0:
+            narrower = 1 / (1 + own[place] * precision * narrow[trait])
+            wider = 1 / (1 + own[place] * precision * wide[trait])
+            least[place] = narrow[trait] * narrower
+            more[place] = wide[trait] * wider - least[place]
+            against[place] = (1 - share[trait]) / share[trait] * np.sqrt(narrower / wider)
+        for place in range(width):
+            if own[place] <= 0:
                 continue
-            before = effects[marker, trait]
-            probability, after = _expected(
-                (right[place] + own * before) / noise, own / noise, narrow[trait], wide[trait], prior
-            )
-            wideness[marker, trait] = probability
+            before = effects[first + place, trait]
+            score = (right[place] + own[place] * before) * precision
+            probability = 1 / (1 + against[place] * np.exp(-0.5 * score * score * more[place]))
+            after = score * (least[place] + probability * more[place])
+            wideness[first + place, trait] = probability
             change = after - before
-            effects[marker, trait] = after
+            effects[first + place, trait] = after
             changes[place, trait] = change
             for other in range(place + 1, width):
                 right[other] -= square[place, other] * change
@@ -158,8 +143,8 @@ class MarkerMixtures:
         self.system = MarkerSystem(cohort)
         n_rows, n_markers = self.system.blocks.shape
         self._values = np.zeros((n_rows, self.system.weights.shape[1]))
-        self._effects = np.zeros((n_markers, self.system.n_traits))
-        self._wideness = np.zeros((n_markers, self.system.n_traits), dtype=np.float32)
+        self._effects = np.zeros((n_markers, self.system.n_traits), order="F")
+        self._wideness = np.zeros((n_markers, self.system.n_traits), dtype=np.float32, order="F")
         self.means = np.zeros(self.system.n_traits)
 
     @property

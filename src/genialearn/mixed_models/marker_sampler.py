@@ -19,7 +19,7 @@ import numba
 import numpy as np
 from numba import njit, prange
 
-from genialearn._arrays import ByteArray, Float32Array, FloatArray, IntArray
+from genialearn._arrays import Float32Array, FloatArray, IntArray
 from genialearn.cohorts import Cohort
 from genialearn.mixed_models.marker_system import MarkerSystem
 from genialearn.mixed_models.records import Pattern
@@ -34,72 +34,43 @@ PRIOR_SHARE = 0.5
 """Of a trait's variance that markers explain in the prior's mean, as is usual (BGLR: Perez and de los Campos 2014)."""
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def component_weights(
-    score: float, precision: float, variances: FloatArray, shares: FloatArray, weights: FloatArray
-) -> float:
-    """Write how probable each component of an effect is, up to a factor, and return their sum.
+_FARTHEST = 600.0
+"""Logarithms of odds beyond this are brought down to it, before they are too large for a number."""
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _component(  # noqa: PLR0917 - numba knows no keywords
+    place: int, half_square: float, spreads: FloatArray, weights: FloatArray, uniform: float, odds: FloatArray
+) -> int:
+    """Return of which component an effect is: c has odds of `weights[c] exp(half_square spreads[c])`.
 
     Parameters
     ----------
-    score, precision
-        z'W e / s2e and z'W z / s2e, of the residuals e without this effect.
-    variances, shares
-        Of the components, the first variance 0.
-    weights
-        Shape (components,).
-    """
-    highest = 0.0
-    for c in range(1, len(variances)):
-        weights[c] = 0.5 * score * score * variances[c] / (1 + precision * variances[c])
-        highest = max(highest, weights[c])
-    total: float = shares[0] * np.exp(-highest)
-    weights[0] = total
-    for c in range(1, len(variances)):
-        weights[c] = shares[c] * np.exp(weights[c] - highest) / np.sqrt(1 + precision * variances[c])
-        total += weights[c]
-    return total
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _drawn(  # noqa: PLR0917 - numba knows no keywords
-    score: float,
-    precision: float,
-    variances: FloatArray,
-    shares: FloatArray,
-    normal: float,
-    uniform: float,
-    weights: FloatArray,
-) -> tuple[int, float]:
-    """Return the component and the value of one effect.
-
-    Most effects are 0, which a bound tells before the weights are known: no component gains more than the widest.
-
-    Parameters
-    ----------
-    score, precision, variances, shares
-        As in `component_weights`; variances ascend.
-    normal, uniform
-        Random numbers.
-    weights
+    place
+        Of the marker in its block.
+    half_square
+        Half of (z'W e / s2e)^2, of the residuals e without this effect.
+    spreads, weights
+        Variance of the effect, given its component and the records, and share of the component over how much narrower
+        that is than the prior, shape (components, markers); the first spread is 0, and they ascend.
+    uniform
+        A random number.
+    odds
         Room for as many numbers as there are components.
     """
-    widest = variances[-1]
-    gain = np.exp(0.5 * score * score * widest / (1 + precision * widest))
-    if uniform * (shares[0] + (1 - shares[0]) * gain) < shares[0]:
-        return 0, 0.0
-    total = component_weights(score, precision, variances, shares, weights)
+    shift = max(0.0, half_square * spreads[-1, place] - _FARTHEST)
+    total = 0.0
+    for c in range(len(odds)):
+        odds[c] = weights[c, place] * np.exp(half_square * spreads[c, place] - shift)
+        total += odds[c]
     left, chosen = uniform * total, 0
-    while chosen < len(variances) - 1 and left >= weights[chosen]:
-        left -= weights[chosen]
+    while chosen < len(odds) - 1 and left >= odds[chosen]:
+        left -= odds[chosen]
         chosen += 1
-    if chosen == 0:
-        return 0, 0.0
-    posterior = precision + 1 / variances[chosen]
-    return chosen, score / posterior + normal / np.sqrt(posterior)
+    return chosen
 
 
-@njit(parallel=True, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _draw_block(  # noqa: PLR0917 - numba knows no keywords
     block: int,
     sums: FloatArray,
@@ -113,10 +84,14 @@ def _draw_block(  # noqa: PLR0917 - numba knows no keywords
     normals: FloatArray,
     uniforms: FloatArray,
     effects: FloatArray,
-    components: ByteArray,
+    counts: IntArray,
+    squares: FloatArray,
     changes: Float32Array,
 ) -> None:
-    """Draw the effects of a block of markers; `effects`, `components` and `changes` are written.
+    """Draw the effects of a block of markers; `effects` and `changes` are written, `counts` and `squares` added to.
+
+    Most effects are 0, which a bound tells before any exponential is known: no component gains more than the widest and
+    exp(x) <= (2 + x) / (2 - x) for x below 2.
 
     Parameters
     ----------
@@ -129,36 +104,50 @@ def _draw_block(  # noqa: PLR0917 - numba knows no keywords
     scales, shares, residual
         Of each trait; shares by component.
     normals, uniforms
-        Random numbers, shape (markers, traits).
-    effects, components
-        u and which component it is of, shape (markers, traits).
+        Random numbers, shape (markers, traits), column-major.
+    effects
+        u, shape (markers, traits), column-major.
+    counts, squares
+        How many effects are of each component, shape (traits, components), and the sum of their squares, each over its
+        component's multiple, shape (traits,).
     """
-    width = sums.shape[0]
+    width, n_components = sums.shape[0], len(multiples)
     for trait in prange(len(scales)):
-        square, diagonal = products[product_of[trait], block], diagonals[product_of[trait]]
-        right = sums[:, trait].copy()
-        noise, variances = residual[trait], multiples * scales[trait]
-        room = np.empty(len(multiples))
+        changes[:, trait] = 0.0
+        if scales[trait] <= 0:
+            continue
+        first = block * width
+        square = products[product_of[trait], block]
+        own = diagonals[product_of[trait], first : first + width]
+        right, precision = sums[:, trait].copy(), 1 / residual[trait]
+        spreads, weights = np.zeros((n_components, width)), np.empty((n_components, width))
+        others, odds = np.zeros(width), np.empty(n_components)
+        weights[0] = shares[trait, 0]
+        for c in range(1, n_components):
+            variance, share = multiples[c] * scales[trait], shares[trait, c]
+            for place in range(width):
+                narrower = 1 / (1 + own[place] * precision * variance)
+                spreads[c, place] = variance * narrower
+                weights[c, place] = share * np.sqrt(narrower)
+                others[place] += weights[c, place]
         for place in range(width):
-            marker = block * width + place
-            own = diagonal[marker]
-            changes[place, trait] = 0.0
-            if own <= 0 or scales[trait] <= 0:
+            if own[place] <= 0:
                 continue
-            before = effects[marker, trait]
-            chosen, after = _drawn(
-                (right[place] + own * before) / noise,
-                own / noise,
-                variances,
-                shares[trait],
-                normals[marker, trait],
-                uniforms[marker, trait],
-                room,
-            )
-            components[marker, trait] = chosen
+            before, after = effects[first + place, trait], 0.0
+            score = (right[place] + own[place] * before) * precision
+            half_square, uniform = 0.5 * score * score, uniforms[first + place, trait]
+            most = half_square * spreads[-1, place]
+            nothing, chosen = weights[0, place] * (2 - most), 0
+            if uniform * (nothing + others[place] * (2 + most)) >= nothing:
+                chosen = _component(place, half_square, spreads, weights, uniform, odds)
+            counts[trait, chosen] += 1
+            if chosen > 0:
+                spread = spreads[chosen, place]
+                after = score * spread + normals[first + place, trait] * np.sqrt(spread)
+                squares[trait] += after * after / multiples[chosen]
             change = after - before
             if change != 0:
-                effects[marker, trait] = after
+                effects[first + place, trait] = after
                 changes[place, trait] = change
                 for other in range(place + 1, width):
                     right[other] -= square[place, other] * change
@@ -228,19 +217,11 @@ class MarkerSampler(MarkerSystem):
         The training animals, canonical.
     prior
         Of effects.
-
-    Attributes
-    ----------
-    n_fixed
-        Markers that don't vary among a trait's animals: as nobody can tell their effects, they say nothing of how many
-        effects are 0, shape (traits,).
     """
 
     def __init__(self, cohort: Cohort, prior: Prior) -> None:
         super().__init__(cohort)
         self.prior = prior
-        markers = self.diagonals[self.product_of, : self.blocks.n_markers]
-        self.n_fixed: IntArray = np.count_nonzero(markers <= 0, axis=1)
 
     def run_all(self, sweeps: int, burn_in: int, n_draws: int, rngs: Sequence[np.random.Generator]) -> list[Chain]:
         """Return a chain for each source of randomness, beginning with many effects and with few in turn.
@@ -278,7 +259,7 @@ class MarkerSampler(MarkerSystem):
         stored = set(np.linspace(burn_in, sweeps - 1, min(n_draws, kept)).astype(int).tolist())
         n_markers = self.blocks.n_markers
         genetic, residual, n_effects = (np.empty((kept, self.n_traits)) for _ in range(3))
-        total, included = np.zeros(state.effects.shape), np.zeros(state.effects.shape)
+        total, included = np.zeros_like(state.effects), np.zeros_like(state.effects)
         draws, means = [], np.zeros(self.n_traits)
         for sweep in range(sweeps):
             fixed = state.step()
@@ -286,9 +267,9 @@ class MarkerSampler(MarkerSystem):
                 continue
             genetic[sweep - burn_in] = state.values[: self.n_animals, : self.n_traits].var(axis=0)
             residual[sweep - burn_in] = state.residual
-            n_effects[sweep - burn_in] = np.count_nonzero(state.components[:n_markers], axis=0)
+            n_effects[sweep - burn_in] = state.counts[:, 1:].sum(axis=1)
             total += state.effects
-            included += state.components > 0
+            included += state.effects != 0
             means += fixed
             if sweep in stored:
                 draws.append(state.effects[:n_markers].astype(np.float32))
@@ -304,16 +285,22 @@ class MarkerSampler(MarkerSystem):
 
 
 class _State:
-    """Where a chain stands."""
+    """Where a chain stands.
+
+    Markers that don't vary among a trait's animals aren't drawn: as nobody can tell their effects, they say nothing of
+    how many effects are 0.
+    """
 
     def __init__(self, sampler: MarkerSampler, shares: tuple[float, ...], rng: np.random.Generator) -> None:
         self._sampler, self._rng = sampler, rng
         prior, n_traits = sampler.prior, sampler.n_traits
         n_rows, n_markers = sampler.blocks.shape
         self.values = np.zeros((n_rows, sampler.weights.shape[1]))
-        self.effects = np.zeros((n_markers, n_traits))
-        self.components = np.zeros((n_markers, n_traits), dtype=np.uint8)
+        self.effects = np.zeros((n_markers, n_traits), order="F")
+        self._normals, self._uniforms = np.empty((n_traits, n_markers)), np.empty((n_traits, n_markers))
         self._multiples = np.array(prior.multiples)
+        self.counts = np.zeros((n_traits, len(prior.multiples)), dtype=np.int64)
+        self._squares = np.zeros(n_traits)
         self._shares = np.tile(shares, (n_traits, 1))
         usual = PRIOR_SHARE / max(sampler.spread * float(np.dot(prior.multiples, prior.few)), 1e-12)
         self._scales = np.where(sampler.varies, usual, 0.0)
@@ -324,10 +311,11 @@ class _State:
     def step(self) -> FloatArray:
         """Draw everything once, and return the average fixed part of each trait's records, shape (traits,)."""
         sampler, rng = self._sampler, self._rng
-        shape = self.effects.shape
         adjusted, means = self._without_fixed_effects()
         left = sampler.weighted_residuals(adjusted, self.values)
-        self.sweep(left, rng.standard_normal(shape), rng.random(shape))
+        rng.standard_normal(out=self._normals)
+        rng.random(out=self._uniforms)
+        self.sweep(left, self._normals.T, self._uniforms.T)
         for trait, pattern in sampler.enumerated():
             if sampler.units[trait] > 0:
                 self._draw_variances(trait, pattern, adjusted[trait])
@@ -336,6 +324,8 @@ class _State:
     def sweep(self, left: Float32Array, normals: FloatArray, uniforms: FloatArray) -> None:
         """Draw all effects once, given padded sums of weighted residuals and random numbers (markers, traits)."""
         system = self._sampler
+        normals, uniforms = np.asfortranarray(normals), np.asfortranarray(uniforms)
+        self.counts[:], self._squares[:] = 0, 0.0
 
         def visit(block: int, sums: FloatArray, changes: Float32Array) -> None:
             _draw_block(
@@ -351,7 +341,8 @@ class _State:
                 normals,
                 uniforms,
                 self.effects,
-                self.components,
+                self.counts,
+                self._squares,
                 changes,
             )
 
@@ -379,11 +370,7 @@ class _State:
         e = pattern.root_weights * (adjusted - self.values[pattern.animals, trait])
         squares = float(e @ e) + FREEDOM * self._prior_residual
         self.residual[trait] = squares / rng.chisquare(len(e) + FREEDOM)
-        components = self.components[: self._sampler.blocks.n_markers, trait]
-        inside = components > 0
-        own = self.effects[: len(components), trait][inside]
-        squares = float(np.sum(own**2 / self._multiples[components[inside]])) + FREEDOM * self._prior_scale
-        self._scales[trait] = squares / rng.chisquare(int(inside.sum()) + FREEDOM)
-        counts = np.bincount(components, minlength=len(self._multiples))
-        counts[0] -= self._sampler.n_fixed[trait]
+        counts = self.counts[trait]
+        squares = float(self._squares[trait]) + FREEDOM * self._prior_scale
+        self._scales[trait] = squares / rng.chisquare(int(counts[1:].sum()) + FREEDOM)
         self._shares[trait] = rng.dirichlet(counts + 1.0)

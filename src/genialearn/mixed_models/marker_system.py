@@ -12,12 +12,12 @@ import numpy as np
 
 from genialearn._arrays import BoolArray, Float32Array, FloatArray
 from genialearn.cohorts import Cohort
-from genialearn.genotypes.marker_blocks import WIDTH, MarkerBlocks, add_effects, padded_columns, sums_over_animals
+from genialearn.genotypes.marker_blocks import MarkerBlocks, add_effects, block_width, padded_columns, sums_over_animals
 from genialearn.mixed_models.records import Pattern, patterns, relative_weights
 
 Visit = Callable[[int, FloatArray, Float32Array], None]
-"""What changes the effects of a block of markers: told the block's number and Z_b'D e, shape (128, columns), it writes
-the changes, shape (128, columns). Within a block it keeps account itself, by `MarkerSystem.products`."""
+"""What changes the effects of a block of markers: told the block's number and Z_b'D e, shape (markers of it, columns),
+it writes the changes, of the same shape. Within a block it keeps account itself, by `MarkerSystem.products`."""
 
 
 class MarkerSystem:
@@ -53,8 +53,8 @@ class MarkerSystem:
     def __init__(self, cohort: Cohort) -> None:
         relative, self.mean_weights = relative_weights(cohort)
         self.patterns = patterns(relative)
-        self.blocks = MarkerBlocks.of(cohort.genotypes)
         self.n_animals, self.n_traits = len(cohort), len(cohort.traits)
+        self.blocks = MarkerBlocks.of(cohort.genotypes, block_width(self.n_animals, self.n_traits))
         units, values = zip(
             *(_standardised(pattern, cohort.records.values[pattern.records, t]) for t, pattern in self.enumerated()),
             strict=True,
@@ -101,8 +101,8 @@ class MarkerSystem:
             Numbers of those that are visited; None for all.
         """
         genotypes = self.blocks
-        sums, moved = np.empty((WIDTH, left.shape[1])), np.zeros_like(left)
-        changes = np.zeros((WIDTH, left.shape[1]), dtype=np.float32)
+        sums, moved = np.empty((genotypes.width, left.shape[1])), np.zeros_like(left)
+        changes = np.zeros((genotypes.width, left.shape[1]), dtype=np.float32)
         for block in range(len(genotypes.squares)) if blocks is None else blocks:
             squares = genotypes.squares[block]
             sums_over_animals(squares, left, genotypes.missing[block], genotypes.any_missing, sums)

@@ -30,6 +30,10 @@ _SETTLED = 1e-3
 _LONGEST, _HALVINGS = 0.5, 12
 """Of a step, in variances of the records, and how often it is halved."""
 
+_STRETCHED_FROM = 8
+"""Round from which steps are doubled while the likelihood rises: where a variance is hardly told, average information
+promises more than there is, and steps towards 0 would be ever so short."""
+
 _LEAST = 1e-6
 """Of a variance, over that of the records."""
 
@@ -229,12 +233,12 @@ def _fit(
 def _estimate(y: FloatArray, system: _System, name: str) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return variances, the covariance of their estimates, and P, shapes (terms + 1,), its square, (records, records).
 
-    A step that makes the likelihood smaller is halved.
+    A step that makes the likelihood smaller is halved; late ones are doubled while it rises.
     """
     terms = system.terms
     variances = np.array([0.5 / len(terms)] * len(terms) + [0.5])
     point = system.at(variances)
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
         py = point.projector @ y
         images = np.column_stack([*(term @ py for term in terms), py])
         traces = [float(np.sum(point.projector * term)) for term in terms] + [float(np.trace(point.projector))]
@@ -244,7 +248,7 @@ def _estimate(y: FloatArray, system: _System, name: str) -> tuple[FloatArray, Fl
         errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(information)), 0.0))
         if np.all(np.abs(step) <= np.maximum(_SETTLED * errors, 1e-6)):
             return variances, np.linalg.pinv(information).astype(np.float64), point.projector
-        variances, point = _climbed(y, system, variances, point, step)
+        variances, point = _climbed(y, system, variances, point, step, stretched=number >= _STRETCHED_FROM)
     raise ConvergenceError(
         f"{name}: variance components",
         expected=f"variances that settle within {_ROUNDS} rounds",
@@ -261,15 +265,24 @@ def _lowest(variances: FloatArray) -> FloatArray:
 
 
 def _climbed(
-    y: FloatArray, system: _System, variances: FloatArray, point: _Point, step: FloatArray
+    y: FloatArray, system: _System, variances: FloatArray, point: _Point, step: FloatArray, *, stretched: bool
 ) -> tuple[FloatArray, _Point]:
-    """Return where a step leads, or a part of it that doesn't lead down."""
+    """Return where a step leads, or a part of it that doesn't lead down, or if `stretched` a multiple that leads up."""
     before = point.log_likelihood(y)
     step = step * min(1.0, _LONGEST / float(np.abs(step).max()))
     for _ in range(_HALVINGS):
         there = np.maximum(variances + step, _lowest(variances + step))
         found = system.at(there)
         if found.log_likelihood(y) >= before - 1e-9 * abs(before):
-            return there, found
+            break
         step = step / 2
-    return variances, point
+    else:
+        return variances, point
+    while stretched and 2 * float(np.abs(step).max()) <= _LONGEST:
+        step = 2 * step
+        further = np.maximum(variances + step, _lowest(variances + step))
+        beyond = system.at(further)
+        if beyond.log_likelihood(y) <= found.log_likelihood(y):
+            break
+        there, found = further, beyond
+    return there, found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from genialearn.contracts import Predictor
-from genialearn.genotypes.marker_blocks import WIDTH, padded_columns
+from genialearn.genotypes.marker_blocks import block_width, padded_columns
 from genialearn.mixed_models.memory import PROCESS, Sizes, needed_bytes
 
 LIBRARIES = int(0.4 * 2**30)
@@ -54,6 +54,6 @@ def packed_bytes(sizes: Sizes) -> int:
 def marker_system_bytes(sizes: Sizes, per_effect: int) -> int:
     """Return the bytes of all markers in blocks, their products by pattern of records, and what an effect takes."""
     n, p, t = sizes.n_animals, sizes.n_markers, sizes.n_traits
-    products = 4 * WIDTH * p * len(sizes.patterns)
+    products = 4 * block_width(n, t) * p * len(sizes.patterns)
     animals = 6 * 8 * n * padded_columns(t)
     return PROCESS + sizes.file_bytes + n * p // 4 + products + animals + p * t * per_effect
