@@ -12,8 +12,9 @@ With `--model all --seed 1 ... --seed 10` it is every model in ten repeats of 5 
 Printed for each set, as markdown: r of each model with records free of fixed effects, mean of traits, folds and seeds;
 its difference to either GBLUP, with the standard error of folds that share training animals (Nadeau and Bengio 2003,
 Mach Learn 52:239); on how many traits the difference is above or below 0 by more than twice that; the slope b1;
-seconds of a seed. Then r by trait, mean of folds and seeds. At last r of each set and model, their mean over sets, and
-where there is a stack, its difference to the best other model of each set with its standard error.
+seconds of a seed. Then r by trait, mean of folds and seeds. At last a table of all sets: r, difference to GBLUP and b1
+of each model, r's mean over sets; and where there is a stack, its difference to the best other model of each set with
+its standard error.
 
 With `--published FILE`, the table `results_summary.csv` of EasyGeSe (Zenodo 15348871): r that it
 has for traits of the same name of the same species beside ours. Folds, animals and markers aren't the same.
@@ -33,6 +34,8 @@ from kept_results import Kept
 from genialearn.cohorts import CohortFiles
 from genialearn.experiments import Plan, compare, plan_comparison
 from genialearn.predictors import CATALOGUE
+from genialearn.predictors.catalogue import REFERENCE
+from genialearn.report.wording import count
 
 MODELS = ("gblup", "gblup-multi", "hybrid", "network", "network-residual", "dlgblup", "deepgblup", "lightgbm")
 """What is run unless models are named."""
@@ -190,18 +193,22 @@ def summary(folds: pd.DataFrame) -> str:
     wide = folds.pivot_table(index=["seed", "fold", "trait"], columns="model", values="r")
     for model in ordered(wide):
         cells = [short(wide[model].mean())]
-        for reference in references:
-            difference = wide[model] - wide[reference]
-            mean, error = mean_and_error(difference.groupby(["seed", "fold"]).mean())
-            by_trait = [mean_and_error(part) for _, part in difference.groupby("trait")]
-            up, down = (sum(sign * value > 2 * se for value, se in by_trait) for sign in (1, -1))
-            cells.append("" if model == reference else f"{short(mean, '+')} ({short(error)}); {up}, {down}")
+        cells += ["" if model == reference else difference(wide, model, reference) for reference in references]
         own = folds[folds["model"] == model]
         seconds = own.drop_duplicates(["seed", "fold"]).groupby("seed")["seconds"].sum().mean()
         cells += [f"{own['b1'].median():.2f}", f"{seconds:.0f}", str(own["seed"].nunique())]
         lines.append(f"| `{model}` | " + " | ".join(cells) + " |")
     failed = sorted(set(folds["model"]) - set(wide))
     return "\n".join([*lines, *(f"\n{model} failed" for model in failed)]) + "\n"
+
+
+def difference(wide: pd.DataFrame, model: str, reference: str) -> str:
+    """Return a model's mean difference to a reference, its standard error, and on how many traits it is clear."""
+    each = wide[model] - wide[reference]
+    mean, error = mean_and_error(each.groupby(["seed", "fold"]).mean())
+    by_trait = [mean_and_error(part) for _, part in each.groupby("trait")]
+    up, down = (sum(sign * value > 2 * se for value, se in by_trait) for sign in (1, -1))
+    return f"{short(mean, '+')} ({short(error)}); {up}, {down}"
 
 
 def short(number: float, sign: str = "") -> str:
@@ -256,19 +263,33 @@ def ordered(models: Iterable[str]) -> list[str]:
 
 
 def sets(folds: dict[str, pd.DataFrame]) -> str:
-    """Return r of each set and model, the mean over sets where a model is in all, and what a stack adds."""
-    means = pd.DataFrame({name: of.groupby("model")["r"].mean() for name, of in folds.items()})
-    lines = ["| model | " + " | ".join([*means, "mean"]) + " |", "|---" * (means.shape[1] + 2) + "|"]
+    """Return each set's r, difference to GBLUP and b1 of each model; the mean over sets where it is in all; and what a
+    stack adds."""
+    wides = {
+        name: of.pivot_table(index=["seed", "fold", "trait"], columns="model", values="r") for name, of in folds.items()
+    }
+    means = pd.DataFrame({name: wide.mean() for name, wide in wides.items()})
+    heads = [
+        f"{name}, {count(of['trait'].nunique(), 'trait')}, {count(of['seed'].nunique(), 'seed')}"
+        for name, of in folds.items()
+    ]
+    lines = ["| model | " + " | ".join([*heads, "mean"]) + " |", "|---" * (means.shape[1] + 2) + "|"]
     for model in ordered(means.T):
-        cells = ["" if np.isnan(r) else short(r) for r in means.loc[model]]
+        cells = []
+        for name, wide in wides.items():
+            if model not in wide:
+                cells.append("")
+                continue
+            beside = f", {difference(wide, model, REFERENCE)}" if model != REFERENCE else ""
+            slope = folds[name].loc[folds[name]["model"] == model, "b1"].median()
+            cells.append(f"{short(means.loc[model, name])}{beside} [{slope:.2f}]")
         mean = "" if means.loc[model].isna().any() else short(means.loc[model].mean())
         lines.append(f"| `{model}` | " + " | ".join([*cells, mean]) + " |")
-    for name, of in folds.items():
-        wide = of.pivot_table(index=["seed", "fold", "trait"], columns="model", values="r")
+    for name, wide in wides.items():
         if STACK in wide:
-            wide = wide[wide[STACK].notna()]
-            best = str(wide.drop(columns=STACK).mean().idxmax())
-            mean, error = mean_and_error((wide[STACK] - wide[best]).groupby(["seed", "fold"]).mean())
+            run = wide[wide[STACK].notna()]
+            best = str(run.drop(columns=STACK).mean().idxmax())
+            mean, error = mean_and_error((run[STACK] - run[best]).groupby(["seed", "fold"]).mean())
             lines.append(f"\n{name}: {STACK} less {best}, the best of the others: {short(mean, '+')} ({short(error)})")
     return "\n".join(lines) + "\n"
 

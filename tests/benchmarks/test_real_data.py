@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import real_data
 from kept_results import Kept
-from real_data import SETS, beside_published, mean_and_error, results
+from real_data import SETS, beside_published, mean_and_error, results, sets
 
 
 def folds() -> pd.DataFrame:
@@ -47,6 +47,22 @@ def test_standard_errors_know_that_folds_share_training_animals() -> None:
 
     assert mean == pytest.approx(values.mean())
     assert error == pytest.approx(np.sqrt(0.35 * values.var(ddof=1)))
+
+
+def test_sets_stand_beside_each_other_where_models_were_on_them() -> None:
+    """r .3, .5, .6 of GBLUP in the first fold and .1 more in the second; the forest has .1 less in every one."""
+    known = folds().assign(seed=1, b1=0.9)
+    stack = known[known["model"] == "gblup"].assign(model="super-learner", r=lambda of: of["r"] + 0.01 * of["fold"])
+    alone = known[known["model"] == "gblup"]
+    table, told = sets({"rice": pd.concat([known, stack]), "pine": alone}).split("\n\n", maxsplit=1)
+
+    assert table.splitlines()[0] == "| model | rice, 3 traits, 1 seed | pine, 3 traits, 1 seed | mean |"
+    assert table.splitlines()[2:] == [
+        "| `gblup` | .417 [0.90] | .417 [0.90] | .417 |",
+        "| `random-forest` | .317, -.100 (.000); 0, 3 [0.90] |  |  |",
+        "| `super-learner` | .422, +.005 (.006); 0, 0 [0.90] |  |  |",
+    ]
+    assert told.strip() == "rice: super-learner less gblup, the best of the others: +.005 (.006)"
 
 
 def write_run(folder: Path, r_of: dict[str, float]) -> None:
