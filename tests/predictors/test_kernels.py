@@ -403,6 +403,21 @@ def test_animals_without_genotypes_get_predictions(name: str, solver: str) -> No
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("solver", ["exact", "iterative"])
+@pytest.mark.parametrize("most_formed", [0, 1000])
+def test_many_animals_are_predicted_some_at_a_time(
+    name: str, solver: str, most_formed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By covariances in float64 and in float32, and by features."""
+    monkeypatch.setattr(kernels, "_MOST_FORMED", most_formed)
+    model = MODELS[name](solver=solver, n_features=256).fit(train())
+    expected = model.predict(the_others())
+    monkeypatch.setattr(kernels, "rows_at_once", lambda _: 7)
+
+    np.testing.assert_allclose(expected, model.predict(the_others()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_random_effects_are_left_to_the_solver_that_knows_them(name: str) -> None:
     cohort = with_trait_columns(train(), [0])
     records = replace(cohort.records, traits=(replace(cohort.traits[0], random="herd", fixed=""),))

@@ -195,7 +195,7 @@ class TestManners:
 
     def test_many_animals_are_predicted_some_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         expected = fitted(*BOTH).predict(the_others())
-        monkeypatch.setattr(nonadditive, "_AT_ONCE", 7)
+        monkeypatch.setattr(nonadditive, "rows_at_once", lambda _: 7)
 
         np.testing.assert_allclose(expected, fitted(*BOTH).predict(the_others()), rtol=1e-10)
 

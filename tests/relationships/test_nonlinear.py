@@ -19,6 +19,7 @@ from genialearn.relationships.nonlinear import (
     float32_inner_products,
     inner_products,
     random_projections,
+    rows_at_once,
     squared_lengths,
 )
 
@@ -234,3 +235,7 @@ class TestFeatureKernel:
 
         largest = np.max(np.sum(f**2, axis=1))
         np.testing.assert_allclose(f @ f.T, columns @ columns.T / 20_000, atol=5 * np.sqrt(2 / 20_000) * largest)
+
+
+def test_rows_at_once_are_fewer_where_they_are_longer() -> None:
+    assert [160_000, 1000, 64] == [rows_at_once(n) for n in (100, 16_000, 10_000_000)]

@@ -22,7 +22,25 @@ ALIKE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class KernelValues:
-    """Genetic values of any animals from their covariances with the training animals."""
+    """Genetic values of any animals from their covariances with the training animals.
+
+    Parameters
+    ----------
+    scale, training
+        Scale and genotypes of the training animals.
+    own
+        Their squared lengths, shape (training animals,).
+    kernels, units
+        What covariances are made by and divided by.
+    chosen
+        Place of each trait's kernel, shape (traits,).
+    dual
+        Weights of the covariances, shape (training animals, traits).
+    shift
+        What is subtracted of each trait.
+    single
+        Whether inner products may be in float32, as those of the training animals were.
+    """
 
     scale: GenomicScale
     training: GenotypeMatrix
@@ -32,10 +50,17 @@ class KernelValues:
     chosen: IntArray
     dual: FloatArray
     shift: FloatArray | float = 0.0
+    single: bool = False
+
+    @property
+    def n_columns(self) -> int:
+        """Numbers that an animal needs."""
+        return len(self.own)
 
     def of(self, genotypes: GenotypeMatrix) -> FloatArray:
         """Return those of animals whose columns are already the markers of the scale, shape (animals, traits)."""
-        inner = inner_products(genotypes, self.training, self.scale.frequencies) / self.scale.divisor
+        inner = inner_products(genotypes, self.training, self.scale.frequencies, single=self.single)
+        inner /= self.scale.divisor
         lengths = squared_lengths(genotypes, self.scale.frequencies) / self.scale.divisor
         out = np.empty((genotypes.shape[0], self.dual.shape[1]))
         for place in np.unique(self.chosen):
@@ -98,6 +123,11 @@ class FeatureValues:
 
     drawn: RandomFeatures
     effects: FloatArray
+
+    @property
+    def n_columns(self) -> int:
+        """Numbers that an animal needs."""
+        return len(self.effects)
 
     def of(self, genotypes: GenotypeMatrix) -> FloatArray:
         """Return those of animals whose columns are already the markers of the scale, shape (animals, traits)."""

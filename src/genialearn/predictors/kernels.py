@@ -36,6 +36,7 @@ from genialearn.relationships.nonlinear import (
     Gaussian,
     Kernel,
     float32_inner_products,
+    rows_at_once,
 )
 
 _SAMPLED = 1000
@@ -132,7 +133,7 @@ class KernelBLUP(SingleTraitBLUP):
         self.kernel_ = [kernel.name] * len(given)
         dual, only = dual_coefficients(fits), np.zeros(len(given), dtype=np.intp)
         self._values = KernelValues(
-            self.scale_, cohort.genotypes, own, [kernel], [unit], only, dual, shift=means @ dual / unit
+            self.scale_, cohort.genotypes, own, [kernel], [unit], only, dual, means @ dual / unit, single=True
         )
         return fits
 
@@ -176,7 +177,7 @@ class KernelBLUP(SingleTraitBLUP):
             one = needed_bytes(sizes, "exact")
             return PROCESS + len(self._kernels(lambda: 1.0)) * (one - PROCESS)
         if n <= _MOST_FORMED:
-            return needed_bytes(sizes, "iterative") + 4 * n * n + 3 * 8 * n * _AT_ONCE
+            return needed_bytes(sizes, "iterative") + 4 * n * n + _TEMPORARIES * 8 * n * rows_at_once(n)
         features = 4 * n * self.n_features
         return needed_bytes(sizes, "iterative") - n * p // 4 + 3 * features + 4 * BLOCK_WIDTH * self.n_features
 
@@ -184,15 +185,16 @@ class KernelBLUP(SingleTraitBLUP):
         """Return genetic values, additive or not, in the units of the records, shape (animals, traits)."""
         self._check_fitted()
         genotypes, rows = self.scale_.read_through(cohort.genotypes), np.arange(len(cohort))
+        together = rows_at_once(self._values.n_columns)
         parts = [
-            self._values.of(genotypes.select(animals=rows[start : start + _AT_ONCE]))
-            for start in range(0, len(rows), _AT_ONCE)
+            self._values.of(genotypes.select(animals=rows[start : start + together]))
+            for start in range(0, len(rows), together)
         ]
         return np.concatenate(parts)
 
 
-_AT_ONCE = 4_000
-"""Animals whose covariances with the training animals, or whose features, are there at one time."""
+_TEMPORARIES = 6
+"""Matrices of covariances while these are made from inner products."""
 
 
 def _sampled(n_animals: int, rng: np.random.Generator) -> IntArray:

@@ -25,7 +25,7 @@ from genialearn.predictors.single_trait import SingleTraitBLUP, dual_coefficient
 from genialearn.relationships import GenomicScale
 from genialearn.relationships.genomic import GenomicRelationships
 from genialearn.relationships.nonadditive import DominanceScale, Epistasis, EpistaticFeatures
-from genialearn.relationships.nonlinear import FeatureKernel, float32_inner_products, inner_products
+from genialearn.relationships.nonlinear import FeatureKernel, float32_inner_products, inner_products, rows_at_once
 
 PARTS = ("dominance", "epistasis")
 """Variances that can be asked for beside the additive one."""
@@ -36,9 +36,6 @@ animals."""
 
 _MOST_ANIMALS = 45_000
 """Training animals up to which G o G is held: 8 GB in float32. Above, random features stand for it."""
-
-_AT_ONCE = 4_000
-"""Animals that are predicted at a time."""
 
 
 class NonadditiveGBLUP(SingleTraitBLUP):
@@ -105,6 +102,7 @@ class NonadditiveGBLUP(SingleTraitBLUP):
         makers = {"dominance": self._dominance, "epistasis": self._epistasis}
         self._parts: list[_Part] = [makers[name](cohort, kernel) for name in names]
         self.parts_ = ("additive", *names)
+        self._n_trained = len(cohort)
         progress("variance components", 0.0)
         relative, mean_weights = relative_weights(cohort)
         fits = self._fitted(relative, kernel, names, progress)
@@ -167,8 +165,9 @@ class NonadditiveGBLUP(SingleTraitBLUP):
         """Return the sum of all parts in the units of the records, shape (animals, traits)."""
         total = self.breeding_values(cohort)
         genotypes = self.scale_.read_through(cohort.genotypes)
-        for start in range(0, len(cohort), _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
+        together = rows_at_once(self._n_trained)
+        for start in range(0, len(cohort), together):
+            some = slice(start, start + together)
             chosen = genotypes.select(animals=some)
             for part in self._parts:
                 total[some] += part.values(chosen)
@@ -231,7 +230,7 @@ class _DominancePart:
 class _EpistaticPart:
     def __init__(self, scale: GenomicScale, training: GenotypeMatrix, epistasis: Epistasis) -> None:
         self._scale, self._training, self._epistasis = scale, training, epistasis
-        self._unit = epistasis.unit
+        self._unit, self._single = epistasis.unit, epistasis.matrix.dtype == np.float32
 
     @property
     def operator(self) -> LinearOperator:
@@ -245,8 +244,10 @@ class _EpistaticPart:
         del self._epistasis
 
     def values(self, genotypes: GenotypeMatrix) -> FloatArray:
-        inner = inner_products(genotypes, self._training, self._scale.frequencies) / self._scale.divisor
-        return np.asarray(inner**2 / self._unit @ self._dual)
+        inner = inner_products(genotypes, self._training, self._scale.frequencies, single=self._single)
+        inner /= self._scale.divisor
+        inner **= 2
+        return np.asarray(inner @ (self._dual / self._unit))
 
 
 class _FeaturePart:

@@ -18,6 +18,9 @@ from genialearn.genotypes.matrix import BLOCK_WIDTH
 from genialearn.genotypes.products import centred
 
 _WIDTH = 256
+_NUMBERS, _FEWEST_ROWS = 16_000_000, 64
+"""Of a matrix whose rows are made at one time, and rows of it at least."""
+
 """Rows that are mirrored at a time."""
 
 
@@ -141,11 +144,22 @@ class ArcCosine:
         return np.asarray(np.float32(np.sqrt(2 / projections.shape[1])) * np.maximum(projections, 0), dtype=np.float32)
 
 
-def inner_products(genotypes: GenotypeMatrix, others: GenotypeMatrix, frequencies: FloatArray) -> FloatArray:
-    """Return Z Z_o' of animals with others of the same markers, shape (animals, others)."""
+def rows_at_once(n_columns: int) -> int:
+    """Return of how many animals a matrix with so many columns should be there at one time."""
+    return max(_FEWEST_ROWS, _NUMBERS // n_columns)
+
+
+def inner_products(
+    genotypes: GenotypeMatrix, others: GenotypeMatrix, frequencies: FloatArray, *, single: bool = False
+) -> FloatArray:
+    """Return Z Z_o' of animals with others of the same markers, shape (animals, others).
+
+    With `single` blocks of markers are multiplied in float32, as in `float32_inner_products`, and added in float64.
+    """
     out = np.zeros((genotypes.shape[0], others.shape[0]))
     for (columns, block), (_, other) in zip(genotypes.blocks(), others.blocks(), strict=True):
-        out += centred(block, frequencies[columns]) @ centred(other, frequencies[columns]).T
+        z, theirs = centred(block, frequencies[columns]), centred(other, frequencies[columns])
+        out += z.astype(np.float32) @ theirs.astype(np.float32).T if single else z @ theirs.T
     return out
 
 
