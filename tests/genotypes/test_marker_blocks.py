@@ -93,4 +93,4 @@ def test_products_of_columns_are_weighted(width: int) -> None:
 
 
 def test_blocks_are_narrow_where_animals_are_few_and_traits_many() -> None:
-    assert [WIDE, NARROW, WIDE] == [block_width(2000, 4), block_width(2000, 10), block_width(20_000, 10)]
+    assert [WIDE, NARROW, WIDE] == [block_width(500, 4), block_width(500, 10), block_width(2000, 10)]

@@ -19,7 +19,7 @@ NARROW, WIDE = 64, 128
 """Markers in a block. Narrow ones make their tables, and start their threads, more often; but every change of an effect
 reads a row of the products of its block's columns, which is shorter there."""
 
-FEW_ANIMALS, MANY_TRAITS = 3000, 8
+FEW_ANIMALS, MANY_TRAITS = 1000, 8
 """Up to so many and from so many on, reading products outweighs making tables."""
 
 padded_columns = _lanes.padded
