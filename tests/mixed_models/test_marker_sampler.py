@@ -156,3 +156,11 @@ def test_markers_that_do_not_vary_say_nothing_of_how_many_effects_are_0() -> Non
         return float(sampler.run(600, 100, 2, begin_with_many=True, rng=np.random.default_rng(1)).n_effects.mean())
 
     assert effects(np.hstack([dosages, fixed])) == pytest.approx(effects(dosages), rel=0.15)
+
+
+@pytest.mark.parametrize(("half_square", "expected"), [(0.0, 1), (10.0, 2), (1e6, 2)])
+def test_evidence_beyond_what_numbers_hold_chooses_the_widest_component(half_square: float, expected: int) -> None:
+    """Shares .4, .3 and .3, uniform .5; exp(1e6) is no number."""
+    spreads, weights = np.array([[0.0], [0.1], [1.0]]), np.array([[0.4], [0.3], [0.3]])
+
+    assert expected == marker_sampler._component(0, half_square, spreads, weights, 0.5, np.empty(3))

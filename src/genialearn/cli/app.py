@@ -52,7 +52,7 @@ Models = Annotated[
     typer.Option(
         "--model", metavar="NAME", show_default=False,
         help="Model to compare with gblup; repeat for more, or all. Settings may follow, as in "
-        f"network:body=local,width=32. genialearn models tells what there is, with a NAME its settings. "
+        "network:body=local,width=32. genialearn models tells what there is, with a NAME its settings. "
         f"Default: {', '.join(DEFAULT_MODELS)}.",
     ),
 ]  # fmt: skip

@@ -28,7 +28,9 @@ def explanation(name: str, entry: Entry[Any], given: str) -> str:
     defaults = {key: known.default for key, known in inspect.signature(model).parameters.items()} | dict(entry.preset)
     settings = "\n".join(_described(model, defaults))
     parts = [f"{name}: {entry.summary}", text, f"Settings, as in {given}, with their defaults:", settings]
-    return "\n\n".join([*parts, *(f"References\n{words}" for words in [sections.get("References")] if words)])
+    if "References" in sections:
+        parts.append(f"References\n{sections['References']}")
+    return "\n\n".join(parts)
 
 
 def _described(model: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
